@@ -1,0 +1,49 @@
+"""Which device and dtype "auto" means."""
+
+from __future__ import annotations
+
+import torch
+
+from sapiens.errors import InputError, UnknownNameError
+
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+_SHORT = {"fp32": "float32", "f32": "float32", "bf16": "bfloat16", "fp16": "float16", "half": "float16"}
+
+
+def pick_device(device: str | torch.device) -> torch.device:
+    """CUDA, then Apple's MPS, then the CPU for "auto"; otherwise what was asked for, if this machine has it.
+
+    Raises:
+        InputError: a device that does not exist here.
+    """
+    if str(device) == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    try:
+        chosen = torch.device(device)
+    except RuntimeError as error:
+        raise InputError(f"unknown device {str(device)!r}; expected cpu, cuda, cuda:1, mps or auto") from error
+    if chosen.type == "cuda" and (not torch.cuda.is_available() or (chosen.index or 0) >= torch.cuda.device_count()):
+        count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+        raise InputError(f"device {str(device)!r} is not there: this machine has {count} CUDA devices", "device='cpu'")
+    if chosen.type == "mps" and not torch.backends.mps.is_available():
+        raise InputError("device 'mps' is not there on this machine", "device='cpu'")
+    return chosen
+
+
+def pick_dtype(dtype: str | torch.dtype, device: torch.device) -> torch.dtype:
+    """bfloat16 on CUDA devices that compute in it, float32 elsewhere for "auto"; float16 only when asked for.
+
+    Raises:
+        UnknownNameError: names the nearest dtype.
+    """
+    if isinstance(dtype, torch.dtype):
+        dtype = str(dtype).removeprefix("torch.")
+    if dtype == "auto":
+        good = device.type == "cuda" and torch.cuda.get_device_capability(device)[0] >= 8
+        return torch.bfloat16 if good else torch.float32
+    name = _SHORT.get(dtype, dtype)
+    if name not in DTYPES:
+        raise UnknownNameError("dtype", dtype, [*DTYPES, "auto"])
+    return DTYPES[name]

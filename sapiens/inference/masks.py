@@ -1,0 +1,48 @@
+"""Foreground masks for normals, points and albedo: from another task of the same run, or from files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from sapiens.errors import InputError
+from sapiens.imaging.masks import find_mask
+from sapiens.inference.engine import Item, MaskOf
+from sapiens.tasks.base import Result
+
+
+def foreground(result: Result) -> npt.NDArray[np.bool_]:
+    """Which pixels are the person, by a result that can tell: any part, or alpha above one half.
+
+    Raises:
+        InputError: the task does not separate people from the rest.
+    """
+    arrays = result.arrays()
+    if "labels" in arrays:
+        return np.asarray(arrays["labels"] > 0)
+    if "alpha" in arrays:
+        return np.asarray(arrays["alpha"] > 0.5)
+    raise InputError(f"a {result.task} result holds no foreground; seg and matting do")
+
+
+def mask_from_task(name: str) -> MaskOf:
+    """Masks from the result of a task that ran earlier on the same picture."""
+    return lambda item: foreground(item.results[name])
+
+
+def mask_from_folder(folder: Path) -> MaskOf:
+    """Masks from files named like the pictures; a picture without one counts as all foreground.
+
+    Raises:
+        InputError: there is no such folder.
+    """
+    if not folder.is_dir():
+        raise InputError(f"{folder}: no such mask folder", hint="--mask seg, --mask matting, or a folder of masks")
+
+    def mask(item: Item) -> npt.NDArray[np.bool_] | None:
+        name = item.source.path.name if item.source.path is not None else item.source.id
+        return find_mask(folder, name, item.take().size_hw)
+
+    return mask

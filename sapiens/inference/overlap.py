@@ -1,0 +1,50 @@
+"""Ordered, bounded overlap of stages: the one piece of threading in inference.
+
+A stage that only computes on the calling thread is a generator; a stage that may run beside it is an `overlap`. Chained
+generators pull from one another, so memory is bounded by the sum of the `ahead` values, results keep their order, and
+closing the last generator (an exception, a consumer that stops, Ctrl-C) closes every stage before it.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
+
+A = TypeVar("A")
+B = TypeVar("B")
+
+
+def overlap(function: Callable[[A], B], items: Iterable[A], *, workers: int, ahead: int, name: str) -> Iterator[B]:
+    """Apply `function` in threads, up to `ahead` items before they are asked for; results in input order.
+
+    Raises:
+        whatever `function` or `items` raises, at the failing item's turn. Results before it are yielded first, work not
+        yet started is cancelled, and no thread is left running.
+    """
+    source = iter(items)
+    pool = ThreadPoolExecutor(max_workers=workers, thread_name_prefix=f"sapiens-{name}")
+    pending: deque[Future[B]] = deque()
+    failure: Exception | None = None
+    exhausted = False
+    try:
+        while True:
+            while not exhausted and len(pending) < ahead:
+                try:
+                    pending.append(pool.submit(function, next(source)))
+                except StopIteration:
+                    exhausted = True
+                except Exception as error:  # noqa: BLE001 - delivered below, after the results that came before it
+                    failure, exhausted = error, True
+            if not pending:
+                break
+            yield pending.popleft().result()
+        if failure is not None:
+            raise failure
+    finally:
+        # Threads finish the item they hold, nothing more: a stage's function is one picture's work, never a wait.
+        pool.shutdown(wait=True, cancel_futures=True)
+        close = getattr(source, "close", None)
+        if close is not None:
+            close()

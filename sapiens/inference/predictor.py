@@ -1,0 +1,271 @@
+"""`sapiens.load` and the Predictor it returns."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from sapiens.backbones.sizes import get_size
+from sapiens.errors import InputError, UnknownNameError
+from sapiens.imaging.frame import Frame
+from sapiens.inference.devices import pick_device, pick_dtype
+from sapiens.inference.engine import Item, Source, run
+from sapiens.inference.people import PeopleFinder
+from sapiens.tasks import get_task
+from sapiens.tasks.base import Compat, Meta, Prepared, Raw, Result, Setup, Task, TaskModel, build_model, stack_inputs
+
+if TYPE_CHECKING:
+    from sapiens.detection import Detector
+
+MEAN = (123.675, 116.28, 103.53)
+"""Mean of R, G, B on the 0..255 scale that the released weights expect."""
+STD = (58.395, 57.12, 57.375)
+"""Standard deviation, likewise."""
+
+
+def load(
+    task: str,
+    size: str = "1b",
+    *,
+    weights: str | Path | None = None,
+    device: str | torch.device = "auto",
+    dtype: str | torch.dtype = "auto",
+    compat: Compat = "default",
+    batch_size: int | None = None,
+    detector: str | Detector | None = None,
+    **options: Any,
+) -> Predictor:
+    """Load a task's network and return something to call with pictures.
+
+    Args:
+        task: pose, seg, normal, pointmap, matting or albedo.
+        size: 0.1b, 0.4b, 0.8b, 1b, 1b-4k, 5b or nano.
+        weights: a checkpoint file or folder; default the checkpoint root, then the Hub. "untrained" gives repeatable
+            weights that were never trained, to try the machinery with.
+        device: "auto", "cpu", "cuda", "cuda:1", "mps".
+        dtype: "auto" (bfloat16 on GPUs that compute in it, else float32), "float32", "bfloat16", "float16".
+        compat: "reference" keeps every number of the original pipeline, "default" mends what is safe to mend
+            (docs/conventions.md lists each mend).
+        batch_size: network inputs per pass; default 8 on a GPU, 1 on a CPU.
+        detector: for pose: a detector name, or any callable from a list of pictures to boxes and scores.
+        **options: the task's own switches, e.g. `flip=False` for pose, `probabilities=True` for seg.
+
+    Raises:
+        UnknownNameError: no such task, size, dtype or option.
+        WeightsError: no usable weights; the message says which file to put where.
+    """
+    from sapiens.weights import load_model, locate, untrained
+
+    spec, kind = get_size(size), get_task(task)
+    if compat not in ("default", "reference"):
+        raise UnknownNameError("compat mode", compat, ["default", "reference"])
+    target, number = pick_device(device), pick_dtype(dtype, pick_device(device))
+    setup = Setup(spec.input_hw, compat, _options(kind, options))
+    with torch.device("meta"):
+        model = build_model(kind, spec.name)
+    if weights == "untrained":
+        digest = untrained(model, dtype=number, device=target)
+    else:
+        path = locate(kind.name, spec.name, weights)
+        digest = load_model(model, path, task=kind.name, size=spec.name, dtype=number, device=target).digest
+    return Predictor(
+        kind,
+        model,
+        setup,
+        name=f"sapiens2_{spec.name}_{kind.name}",
+        digest=digest,
+        batch_size=batch_size or (1 if target.type == "cpu" else 8),
+        detector=detector,
+    )
+
+
+def _options(task: Task, given: dict[str, Any]) -> Any:
+    fields = getattr(task.options, "__dataclass_fields__", {})
+    for name in given:
+        if name not in fields:
+            raise UnknownNameError(f"option of {task.name}", name, fields)
+    return task.options(**given)
+
+
+class Predictor:
+    """A task's network with everything around it: pictures in, results at the pictures' own sizes out.
+
+    Keeps no picture between calls, and may be called from several threads.
+    """
+
+    def __init__(
+        self,
+        task: Task,
+        model: TaskModel,
+        setup: Setup,
+        *,
+        name: str,
+        digest: str,
+        batch_size: int = 1,
+        detector: str | Detector | None = None,
+    ) -> None:
+        if batch_size < 1:
+            raise InputError(f"batch_size must be at least 1, got {batch_size}")
+        self.task = task
+        self.model = model.eval().requires_grad_(requires_grad=False)
+        self.setup = setup
+        self.name = name
+        self.digest = digest
+        self.batch_size = batch_size
+        weight = next(model.parameters())
+        self.device, self.dtype = weight.device, weight.dtype
+        self._mean = torch.tensor(MEAN, device=self.device).view(3, 1, 1)
+        self._std = torch.tensor(STD, device=self.device).view(3, 1, 1)
+        self._detector = detector
+        self._finder = self.people_finder()
+
+    def __repr__(self) -> str:
+        return f"Predictor({self.name}, {self.dtype_name} on {self.device}, compat={self.setup.compat!r})"
+
+    @property
+    def dtype_name(self) -> str:
+        """Dtype of the weights, e.g. "float32"."""
+        return str(self.dtype).removeprefix("torch.")
+
+    def __call__(self, images: Any, boxes: Any = None, *, masks: Any = None, whole_image: bool = False) -> Any:
+        """Predict on one picture or a list of pictures of any sizes.
+
+        Args:
+            images: a path, PIL image or (H, W, 3) uint8 RGB array, or a list of them.
+            boxes: for pose: (N, 4) person boxes xyxy in pixels, or a list with one such array (or None) per picture;
+                default a detector finds the people.
+            masks: for normals, points and albedo: (H, W) bool foreground, or a list with one (or None) per picture.
+            whole_image: for pose: take the whole picture as one person.
+
+        Returns:
+            the task's result, or a list of results in the order of the pictures.
+
+        Raises:
+            InputError: a picture or box that cannot be used; the message names it.
+            NumericError: the network produced NaN or Inf.
+        """
+        many = isinstance(images, Sequence) and not isinstance(images, str | bytes)
+        pictures = list(images) if many else [images]
+        box_list = _per_picture(boxes, len(pictures), many, "boxes")
+        mask_list = _per_picture(masks, len(pictures), many, "masks")
+        finder = None
+        if self.task.top_down:
+            finder = self._finder
+            if boxes is not None or whole_image:
+                finder = self.people_finder(boxes=lambda item: box_list[item.index], whole_image=whole_image)
+        elif boxes is not None or whole_image:
+            raise InputError(f"{self.task.name} works on whole pictures: boxes and whole_image are for pose")
+        sources = (picture_source(picture, index) for index, picture in enumerate(pictures))
+        items = run(sources, [self], finder=finder, mask=lambda item: mask_list[item.index])
+        results = [self._result(item) for item in items]
+        return results if many else results[0]
+
+    def stream(self, sources: Any, *, whole_image: bool = False) -> Iterator[Result]:
+        """Predict lazily on pictures, folders, globs or any iterable of pictures, in order and in bounded memory.
+
+        Raises:
+            SapiensError: at the first picture that fails, after the results of those before it.
+        """
+        from sapiens.inference.sources import find_sources
+
+        if isinstance(sources, str | Path):
+            found: Iterable[Source] = find_sources([str(sources)]).sources
+        else:
+            found = (picture_source(picture, index) for index, picture in enumerate(sources))
+        finder = self.people_finder(whole_image=True) if whole_image else self._finder
+        for item in run(found, [self], finder=finder if self.task.top_down else None):
+            yield self._result(item)
+
+    def people_finder(
+        self, *, boxes: Callable[[Item], Any] | None = None, whole_image: bool = False
+    ) -> PeopleFinder:
+        """How this predictor finds people; see `PeopleFinder`."""
+        return PeopleFinder(
+            self._make_detector,
+            boxes=boxes,
+            whole_image=whole_image,
+            whole_if_nobody=self.setup.compat == "reference",
+        )
+
+    def _make_detector(self) -> Detector:
+        from sapiens.detection import find_detector
+
+        if self._detector is not None and not isinstance(self._detector, str):
+            return self._detector
+        return find_detector(self._detector, device=self.device, compat=self.setup.compat)
+
+    def _result(self, item: Item) -> Result:
+        if item.error is not None:
+            raise item.error
+        return item.results[self.task.name]
+
+    # The three steps that the engine calls, in this order.
+
+    def prepare(self, item: Item) -> None:
+        """Cut the network inputs from an item's picture."""
+        boxes = item.people.boxes_xyxy if item.people is not None else None
+        item.prepared = self.task.preprocess(item.take(), boxes, self.setup)
+
+    @torch.inference_mode()
+    def forward(self, prepared: Sequence[Prepared]) -> Raw:
+        """Normalise, run the network and reduce its outputs, on the device.
+
+        Returns:
+            raw outputs in float32 with the batch first, and "finite" (B,) bool: whether an item's outputs all are.
+        """
+        pixels = stack_inputs(prepared).to(self.device, non_blocking=True)
+        batch = ((pixels.float() - self._mean) / self._std).to(self.dtype)
+        raw = {name: tensor.float() for name, tensor in self.task.forward(self.model, batch, self.setup).items()}
+        # A sum is finite exactly when its terms are (short of 1e38), and costs no second array.
+        sums = [tensor.flatten(1).sum(1) for tensor in raw.values()]
+        finite = torch.stack([s.isfinite() for s in sums]).all(0)
+        return {**self.task.decode(raw, self.setup), "finite": finite}
+
+    def finish(self, item: Item) -> Result:
+        """Turn an item's raw outputs into the task's result."""
+        frame = item.take()
+        meta = Meta(
+            image_id=frame.id,
+            size_hw=frame.size_hw,
+            task=self.task.name,
+            model=self.name,
+            weights=self.digest,
+            dtype=self.dtype_name,
+            compat=self.setup.compat,
+        )
+        if item.people is not None and item.people.note and self.task.top_down:
+            meta = meta.with_notes(item.people.note)
+        with torch.inference_mode():
+            result = self.task.postprocess(item.raw, item.prepared, frame, item.people, self.setup, meta)
+        item.prepared, item.raw = [], {}
+        return result if result.image is not None else dataclasses.replace(result, image=frame.image)
+
+
+def picture_source(picture: Any, index: int) -> Source:
+    """A source for a path, PIL image, array or Frame handed over in memory."""
+    from sapiens.imaging.read import to_frame
+
+    path = Path(picture) if isinstance(picture, str | Path) else None
+    name = str(path) if path is not None else f"picture {index}"
+    read = (lambda: picture) if isinstance(picture, Frame) else (lambda: to_frame(picture, index))
+    return Source(name, read, path)
+
+
+def _per_picture(values: Any, count: int, many: bool, name: str) -> list[Any]:
+    """One value per picture: a single picture's value is wrapped, a list's length is checked."""
+    if values is None:
+        return [None] * count
+    if not many:
+        return [values]
+    if isinstance(values, np.ndarray) or len(values) != count:
+        raise InputError(f"{name}: expected a list with one entry per picture ({count}), got {_describe(values)}")
+    return list(values)
+
+
+def _describe(values: Any) -> str:
+    return f"an array of shape {values.shape}" if isinstance(values, np.ndarray) else f"{len(values)} entries"

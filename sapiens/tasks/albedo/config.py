@@ -1,0 +1,46 @@
+"""Head settings per size; colours have the input's rows and columns."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sapiens.backbones.sizes import get_size
+
+RELEASED: tuple[str, ...] = ()
+
+_FULL = {
+    "upsample_channels": (768, 512, 256, 128),
+    "conv_out_channels": (64, 32, 16),
+    "conv_kernel_sizes": (3, 3, 3),
+}
+_WIDE = {
+    "upsample_channels": (1536, 768, 512, 256),
+    "conv_out_channels": (64, 32, 16),
+    "conv_kernel_sizes": (3, 3, 3),
+}
+_NANO = {
+    "upsample_channels": (48, 32, 24, 16),
+    "conv_out_channels": (16,),
+    "conv_kernel_sizes": (3,),
+}
+
+# The widths of 0.4b to 5b are public though no weights are; 0.1b, 1b-4k and nano follow their neighbours.
+# With the 4K backbone the feature map is four times coarser, so colours have a quarter of the input's rows and columns.
+HEADS: dict[str, dict[str, Any]] = {
+    "0.1b": _FULL,
+    "0.4b": _FULL,
+    "0.8b": _FULL,
+    "1b": _FULL,
+    "1b-4k": _FULL,
+    "5b": _WIDE,
+    "nano": _NANO,
+}
+
+
+def head_config(size: str) -> dict[str, Any]:
+    """Arguments of `AlbedoHead` besides `in_channels`.
+
+    Raises:
+        UnknownNameError: no such size.
+    """
+    return dict(HEADS[get_size(size).name])

@@ -1,0 +1,48 @@
+"""Head settings per size; mattes have the input's rows and columns."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sapiens.backbones.sizes import get_size
+
+RELEASED = ("1b",)
+OUT_CHANNELS = 4
+"""Premultiplied foreground (R, G, B), then alpha."""
+
+_FULL = {
+    "upsample_channels": (768, 512, 256, 128),
+    "conv_out_channels": (64, 32, 16),
+    "conv_kernel_sizes": (3, 3, 3),
+}
+_WIDE = {
+    "upsample_channels": (1536, 768, 512, 256),
+    "conv_out_channels": (128, 64, 32),
+    "conv_kernel_sizes": (3, 3, 3),
+}
+_NANO = {
+    "upsample_channels": (48, 32, 24, 16),
+    "conv_out_channels": (16,),
+    "conv_kernel_sizes": (3,),
+}
+
+# Only 1b was released; the others follow the normal heads of their size.
+# With the 4K backbone the feature map is four times coarser, so mattes have a quarter of the input's rows and columns.
+HEADS: dict[str, dict[str, Any]] = {
+    "0.1b": _FULL,
+    "0.4b": _FULL,
+    "0.8b": _FULL,
+    "1b": _FULL,
+    "1b-4k": _FULL,
+    "5b": _WIDE,
+    "nano": _NANO,
+}
+
+
+def head_config(size: str) -> dict[str, Any]:
+    """Arguments of `MattingHead` besides `in_channels`.
+
+    Raises:
+        UnknownNameError: no such size.
+    """
+    return {"out_channels": OUT_CHANNELS, **HEADS[get_size(size).name]}

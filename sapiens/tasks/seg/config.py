@@ -1,0 +1,44 @@
+"""Head settings per size; logits have the input's rows and columns."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sapiens.backbones.sizes import get_size
+
+RELEASED = ("0.4b", "0.8b", "1b", "5b")
+NUM_CLASSES = 29
+
+_FULL = {
+    "deconv_out_channels": (512, 256, 128, 64),
+    "deconv_kernel_sizes": (4, 4, 4, 4),
+    "conv_out_channels": (64, 64),
+    "conv_kernel_sizes": (1, 1),
+}
+_NANO = {
+    "deconv_out_channels": (96, 48, 32, 24),
+    "deconv_kernel_sizes": (4, 4, 4, 4),
+    "conv_out_channels": (24,),
+    "conv_kernel_sizes": (1,),
+}
+
+# 0.1b, 1b-4k and nano were never released and follow their neighbours.
+# With the 4K backbone the feature map is four times coarser, so logits have a quarter of the input's rows and columns.
+HEADS: dict[str, dict[str, Any]] = {
+    "0.1b": _FULL,
+    "0.4b": _FULL,
+    "0.8b": _FULL,
+    "1b": _FULL,
+    "1b-4k": _FULL,
+    "5b": _FULL,
+    "nano": _NANO,
+}
+
+
+def head_config(size: str) -> dict[str, Any]:
+    """Arguments of `SegHead` besides `in_channels`.
+
+    Raises:
+        UnknownNameError: no such size.
+    """
+    return {"num_classes": NUM_CLASSES, **HEADS[get_size(size).name]}

@@ -1,0 +1,232 @@
+"""`sapiens predict` as a user runs it: inputs of every kind, names, bad input, exit codes. Nano networks, untrained."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from typer.testing import CliRunner, Result
+
+import sapiens
+from sapiens.cli import main as command
+
+NANO = ["--size", "nano", "--weights", "untrained", "--device", "cpu"]
+
+
+def sapiens_cli(*arguments: object, stdin: bytes | None = None) -> Result:
+    """Run in this process; expected errors are printed as `main` prints them."""
+    from sapiens.cli.console import say_error
+    from sapiens.errors import SapiensError
+
+    result = CliRunner().invoke(command.app, [str(a) for a in arguments], input=stdin)
+    if isinstance(result.exception, SapiensError):
+        result.shown = result.exception.message
+        result.exit_code = 1
+        assert say_error is not None
+    else:
+        result.shown = result.stderr
+        if result.exception is not None and not isinstance(result.exception, SystemExit):
+            raise result.exception
+    return result
+
+
+def save(path: Path, height: int = 24, width: int = 18, seed: int = 0) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    rng = np.random.default_rng(seed)
+    Image.fromarray(rng.integers(0, 255, (height, width, 3), np.uint8)).save(path)
+    return path
+
+
+def written(out: Path) -> list[str]:
+    return sorted(p.relative_to(out).as_posix() for p in out.rglob("*") if p.is_file())
+
+
+def test_predict__one_file(tmp_path: Path) -> None:
+    result = sapiens_cli("predict", "seg", save(tmp_path / "in/photo.png"), "-o", tmp_path / "out", *NANO)
+    assert result.exit_code == 0, result.output
+    assert written(tmp_path / "out") == ["seg/photo.npz", "seg/photo.png"]
+    assert result.stdout == ""
+    assert Image.open(tmp_path / "out/seg/photo.png").size == (18, 24)
+    assert sapiens.load_result(tmp_path / "out/seg/photo.npz").labels.shape == (24, 18)
+
+
+def test_predict__several_tasks_one_pass(tmp_path: Path) -> None:
+    photo = save(tmp_path / "in/photo.png")
+    result = sapiens_cli(
+        "predict", "seg,normal,pose", photo, "-o", tmp_path / "out", "--whole-image", "--save", "npz", *NANO
+    )
+    assert result.exit_code == 0, result.output
+    assert written(tmp_path / "out") == ["normal/photo.npz", "pose/photo.npz", "seg/photo.npz"]
+
+
+def test_predict__folder_recursive_keeps_folders_and_names(tmp_path: Path) -> None:
+    for name in ("a/x.jpg", "b/x.jpg", "b/plate.0001.png", "b/plate.0002.png", "b/y.jpg", "b/y.png"):
+        save(tmp_path / "in" / name)
+    (tmp_path / "in/notes.md").write_text("no picture")
+    result = sapiens_cli(
+        "predict", "seg", tmp_path / "in", "-r", "-o", tmp_path / "out", "--save", "picture", *NANO
+    )
+    assert result.exit_code == 0, result.output
+    assert written(tmp_path / "out/seg") == [
+        "a/x.png", "b/plate.0001.png", "b/plate.0002.png", "b/x.png", "b/y.jpg.png", "b/y.png.png",
+    ]  # fmt: skip
+    assert "1 files in the input folders are not pictures" in result.stderr
+
+
+def test_predict__folder_alone_does_not_descend(tmp_path: Path) -> None:
+    save(tmp_path / "in/x.jpg")
+    save(tmp_path / "in/deep/y.jpg")
+    sapiens_cli("predict", "seg", tmp_path / "in", "-o", tmp_path / "out", "--save", "npz", *NANO)
+    assert written(tmp_path / "out") == ["seg/x.npz"]
+
+
+def test_predict__glob_list_and_stdin(tmp_path: Path) -> None:
+    paths = [save(tmp_path / f"in/{n}.png", seed=n) for n in range(3)]
+    (tmp_path / "list.txt").write_text(f"{paths[0]}\n\n{paths[1]}\n")
+    for name, inputs, stdin, count in [
+        ("glob", [tmp_path / "in" / "*.png"], None, 3),
+        ("list", [tmp_path / "list.txt"], None, 2),
+        ("paths", ["-"], f"{paths[2]}\n".encode(), 1),
+        ("bytes", ["-"], paths[2].read_bytes(), 1),
+    ]:
+        out = tmp_path / "out" / name
+        result = sapiens_cli("predict", "seg", *inputs, "-o", out, "--save", "npz", *NANO, stdin=stdin)
+        assert result.exit_code == 0, result.output
+        assert len(written(out)) == count, name
+
+
+def test_predict__bad_inputs_are_listed_last_and_the_rest_is_done(tmp_path: Path) -> None:
+    good = [save(tmp_path / f"in/{n}.png") for n in ("good1", "good2")]
+    bad = {"text.jpg": b"hello", "empty.png": b"", "cut.png": good[0].read_bytes()[:-400]}
+    for name, data in bad.items():
+        (tmp_path / "in" / name).write_bytes(data)
+    missing = tmp_path / "missing.jpg"
+    result = sapiens_cli("predict", "seg", tmp_path / "in", missing, "-o", tmp_path / "out", *NANO)
+    assert result.exit_code == 1
+    assert [n for n in written(tmp_path / "out") if n.endswith(".npz")] == ["seg/in/good1.npz", "seg/in/good2.npz"]
+    errors = [line for line in result.stderr.splitlines() if line.startswith("error:")]
+    assert len(errors) == 4
+    for name in [*bad, "missing.jpg"]:
+        assert sum(name in line for line in errors) == 1
+    lines = result.stderr.splitlines()
+    assert lines[-1] == "failed: 4 of 6 pictures"
+    assert next(i for i, line in enumerate(lines) if line.startswith("done:")) < lines.index(errors[0])
+
+
+def test_predict__json_lines(tmp_path: Path) -> None:
+    photo = save(tmp_path / "in/photo.png")
+    missing = tmp_path / "in/none.png"
+    result = sapiens_cli("predict", "seg", photo, missing, "-o", tmp_path / "out", "--json", *NANO)
+    first, second = [json.loads(line) for line in result.stdout.splitlines()]
+    assert (first["input"], first["status"], len(first["files"])) == (str(photo), "done", 2)
+    assert (second["status"], "none.png" in second["error"]) == ("failed", True)
+    assert result.exit_code == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        pytest.param(["segg", "x.png"], "unknown task 'segg'", id="unknown task"),
+        pytest.param(["seg", "x.png", "--size", "1bb"], "unknown size '1bb'", id="unknown size"),
+        pytest.param(["seg", "x.png", "--save", "gif"], "unknown kind of output 'gif'", id="unknown kind"),
+        pytest.param(["seg", "x.png", "-O", "flip=1", *NANO], "unknown option 'flip'", id="unknown option"),
+        pytest.param(["seg", "x.png", "--whole-image", *NANO], "are for pose", id="boxes for a dense task"),
+        pytest.param(["seg,normal", "x.png", "--weights", "a.pth"], "say which task", id="weights for whom"),
+        pytest.param(["seg", "x.png", "--mask", "nowhere", *NANO], "no such mask folder", id="mask folder"),
+        pytest.param(["seg", "x.png", "--weights", "no.safetensors"], "no.safetensors", id="no such weights"),
+    ],
+)
+def test_predict__bad_arguments_are_one_line(arguments: list[str], message: str, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    save(tmp_path / "x.png")
+    result = sapiens_cli("predict", *arguments, "-o", tmp_path / "out")
+    assert result.exit_code == 1
+    assert message in result.shown
+    assert len(result.shown.splitlines()) == 1
+    assert [p for p in written(tmp_path) if p != "x.png"] == []
+
+
+def test_predict__missing_and_empty_folders(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    result = sapiens_cli("predict", "seg", tmp_path / "empty", tmp_path / "gone/*.png", "-o", tmp_path / "o", *NANO)
+    assert result.exit_code == 1
+    assert "no pictures in this folder" in result.stderr
+    assert "no file matches this pattern" in result.stderr
+
+
+def test_predict__never_writes_into_the_input_folder(tmp_path: Path) -> None:
+    save(tmp_path / "in/x.png")
+    result = sapiens_cli("predict", "seg", tmp_path / "in", "-o", tmp_path / "in/out", *NANO)
+    assert result.exit_code == 1
+    assert "lies inside the input folder" in result.shown
+    assert written(tmp_path) == ["in/x.png"]
+
+
+def test_predict__output_that_is_a_file(tmp_path: Path) -> None:
+    result = sapiens_cli("predict", "seg", save(tmp_path / "x.png"), "-o", tmp_path / "x.png", *NANO)
+    assert result.exit_code == 1
+    assert "cannot make this output folder" in result.shown
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_predict__unwritable_output(tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir(mode=0o500)
+    result = sapiens_cli("predict", "seg", save(tmp_path / "x.png"), "-o", tmp_path / "out", *NANO)
+    assert result.exit_code == 1
+    assert "not writable" in result.shown
+
+
+def test_predict__nobody_in_the_boxes_file_is_an_empty_result_exit_0(tmp_path: Path) -> None:
+    photo = save(tmp_path / "photo.png")
+    (tmp_path / "boxes.json").write_text(json.dumps({"photo.png": []}))
+    result = sapiens_cli(
+        "predict", "pose", photo, "--boxes", tmp_path / "boxes.json", "-o", tmp_path / "out", *NANO
+    )
+    assert result.exit_code == 0, result.output
+    assert "no person found" in result.stderr
+    assert len(sapiens.load_result(tmp_path / "out/pose/photo.npz").keypoints) == 0
+
+
+def test_predict__mask_from_another_task_is_not_written_itself(tmp_path: Path) -> None:
+    photo = save(tmp_path / "photo.png")
+    result = sapiens_cli("predict", "normal", photo, "--mask", "seg", "-o", tmp_path / "out", "--save", "npz", *NANO)
+    assert result.exit_code == 0, result.output
+    assert written(tmp_path / "out") == ["normal/photo.npz"]
+    assert sapiens.load_result(tmp_path / "out/normal/photo.npz").mask.shape == (24, 18)
+
+
+def test_predict__leaves_no_half_files_when_writing_fails(tmp_path: Path, monkeypatch) -> None:
+    def fail(*args, **kwargs):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", fail)
+    result = sapiens_cli("predict", "seg", save(tmp_path / "in/x.png"), "-o", tmp_path / "out", *NANO)
+    assert result.exit_code == 1
+    assert "No space left" in result.stderr
+    assert written(tmp_path / "out") == []
+
+
+def test_command__version_and_help_are_quick_to_load() -> None:
+    """Neither torch nor OpenCV is loaded to print help: that is what makes it instant."""
+    code = (
+        "import sys; from sapiens.cli.main import app\n"
+        "try: app(['predict', '--help'])\n"
+        "except SystemExit: pass\n"
+        "print([m for m in ('torch', 'cv2', 'numpy', 'rich', 'PIL') if m in sys.modules])"
+    )
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert shown.splitlines()[-1] == "[]"
+    assert "--recursive" in shown
+
+
+def test_command__as_a_process_bad_task_exit_1() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "sapiens.cli.main", "predict", "sek", "x.jpg", "-o", "o"], capture_output=True, text=True
+    )
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert done.stderr.splitlines()[-1] == "hint: did you mean 'seg'?"

@@ -36,4 +36,8 @@ def run(repeats: int = 5) -> dict[str, Any]:
         }
         for name, values in times.items()
     ]
-    return report(f"start-up, whole processes, median of {repeats}", rows, ["aims: import under 30 ms above python, --help under 400 ms"])
+    return report(
+        f"start-up, whole processes, median of {repeats}",
+        rows,
+        ["aims: import under 30 ms above python, --help under 400 ms"],
+    )

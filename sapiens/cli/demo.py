@@ -74,6 +74,7 @@ def demo(
 
 def _one_task(name: str, size: str, photo: Path, out: Path, *, sample: bool, offline: bool) -> Shown:
     """Load one network, run it, write its files, and let it go before the next."""
+    from sapiens.imaging.read import read_image
     from sapiens.inference.engine import run
     from sapiens.inference.exports import Writer, known_kinds
     from sapiens.inference.predictor import picture_source
@@ -95,7 +96,7 @@ def _one_task(name: str, size: str, photo: Path, out: Path, *, sample: bool, off
     say(name, f"{predictor.name}, {'released' if trained else 'UNTRAINED'} weights: "
         f"loaded in {loaded - start:.1f} s, predicted and written in {seconds:.1f} s")  # fmt: skip
     saved = next(path for path in item.files if path.suffix == ".npz")
-    drawn = load_result(saved).draw(_pixels(photo))
+    drawn = load_result(saved).draw(read_image(photo))
     return Shown(task.title, f"{predictor.name}, {'released' if trained else 'UNTRAINED'}", drawn, trained)
 
 
@@ -113,9 +114,3 @@ def _predictor(name: str, size: str, *, offline: bool) -> tuple[Predictor, bool]
         except WeightsError as error:
             say("warning", f"{name}: {error.message}; untrained weights stand in")
     return load(name, size, weights="untrained"), False
-
-
-def _pixels(photo: Path):  # type: ignore[no-untyped-def]
-    from sapiens.imaging.read import read_image
-
-    return read_image(photo)

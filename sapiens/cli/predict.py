@@ -28,7 +28,8 @@ def register(app: typer.Typer) -> None:
 def predict(
     tasks: Annotated[str, typer.Argument(metavar="TASK[,TASK]", help="pose, seg, normal, pointmap, matting, albedo.")],
     inputs: Annotated[
-        list[str], typer.Argument(metavar="INPUT...", help="Pictures, folders, globs, .txt lists of paths, or - (stdin).")
+        list[str],
+        typer.Argument(metavar="INPUT...", help="Pictures, folders, globs, .txt lists of paths, or - (stdin)."),
     ],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder to write to.")],
     size: Annotated[str, typer.Option(help="0.1b, 0.4b, 0.8b, 1b, 1b-4k, 5b or nano.")] = "1b",
@@ -219,4 +220,8 @@ class Report:
         line: dict[str, Any] = {"input": item.source.id, "status": "failed" if item.error else "done"}
         if item.error is not None:
             return line | {"error": item.error.message, "hint": item.error.hint}
-        return line | {"files": [str(f) for f in item.files], "notes": list(item.notes), "seconds": round(item.seconds, 3)}
+        return line | {
+            "files": [str(f) for f in item.files],
+            "notes": list(item.notes),
+            "seconds": round(item.seconds, 3),
+        }

@@ -11,7 +11,7 @@ from sapiens.backbones.sizes import SIZES, Size, build_backbone
 from sapiens.errors import UnknownNameError
 from sapiens.tasks import TASKS, get_task
 from sapiens.tasks.base import build_model
-from sapiens.weights import file_name, released
+from sapiens.weights.files import file_name, repo_id
 
 OURS, SAPIENS2 = "own weights", "Sapiens2 License"
 PRETRAIN = "pretrain"
@@ -64,7 +64,7 @@ def _model(task: str, size: Size) -> Model:
     with torch.device("meta"):
         module = build_backbone(size.name) if task == PRETRAIN else build_model(get_task(task), size.name)
     name = file_name(task, size.name)
-    is_released = released(task, size.name)
+    is_released = repo_id(task, size.name) is not None
     return Model(
         name=name.removesuffix(".safetensors"),
         task=task,

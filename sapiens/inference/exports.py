@@ -40,7 +40,13 @@ class Writer:
     """
 
     def __init__(
-        self, out: Path, stems: Sequence[Path], tasks: Sequence[Task], kinds: Sequence[str], *, side_by_side: bool = False
+        self,
+        out: Path,
+        stems: Sequence[Path],
+        tasks: Sequence[Task],
+        kinds: Sequence[str],
+        *,
+        side_by_side: bool = False,
     ) -> None:
         known = known_kinds(tasks)
         for kind in kinds:

@@ -181,9 +181,7 @@ class Predictor:
         for item in run(found, [self], finder=finder if self.task.top_down else None):
             yield self._result(item)
 
-    def people_finder(
-        self, *, boxes: Callable[[Item], Any] | None = None, whole_image: bool = False
-    ) -> PeopleFinder:
+    def people_finder(self, *, boxes: Callable[[Item], Any] | None = None, whole_image: bool = False) -> PeopleFinder:
         """How this predictor finds people; see `PeopleFinder`."""
         return PeopleFinder(
             self._make_detector,

@@ -67,9 +67,7 @@ def test_predict__folder_recursive_keeps_folders_and_names(tmp_path: Path) -> No
     for name in ("a/x.jpg", "b/x.jpg", "b/plate.0001.png", "b/plate.0002.png", "b/y.jpg", "b/y.png"):
         save(tmp_path / "in" / name)
     (tmp_path / "in/notes.md").write_text("no picture")
-    result = sapiens_cli(
-        "predict", "seg", tmp_path / "in", "-r", "-o", tmp_path / "out", "--save", "picture", *NANO
-    )
+    result = sapiens_cli("predict", "seg", tmp_path / "in", "-r", "-o", tmp_path / "out", "--save", "picture", *NANO)
     assert result.exit_code == 0, result.output
     assert written(tmp_path / "out/seg") == [
         "a/x.png", "b/plate.0001.png", "b/plate.0002.png", "b/x.png", "b/y.jpg.png", "b/y.png.png",
@@ -183,9 +181,7 @@ def test_predict__unwritable_output(tmp_path: Path) -> None:
 def test_predict__nobody_in_the_boxes_file_is_an_empty_result_exit_0(tmp_path: Path) -> None:
     photo = save(tmp_path / "photo.png")
     (tmp_path / "boxes.json").write_text(json.dumps({"photo.png": []}))
-    result = sapiens_cli(
-        "predict", "pose", photo, "--boxes", tmp_path / "boxes.json", "-o", tmp_path / "out", *NANO
-    )
+    result = sapiens_cli("predict", "pose", photo, "--boxes", tmp_path / "boxes.json", "-o", tmp_path / "out", *NANO)
     assert result.exit_code == 0, result.output
     assert "no person found" in result.stderr
     assert len(sapiens.load_result(tmp_path / "out/pose/photo.npz").keypoints) == 0

@@ -55,7 +55,7 @@ def test_call__failed_picture_raises_with_its_name() -> None:
 def test_run__nan_from_the_network_fails_that_picture_alone() -> None:
     def forward(model, x, setup):
         out = model(x)
-        return {"means": torch.where(out[:, :1].isclose(((torch.tensor(2.0) - 123.675) / 58.395)), torch.nan, out)}
+        return {"means": torch.where(out[:, :1].isclose((torch.tensor(2.0) - 123.675) / 58.395), torch.nan, out)}
 
     items = list(run([source(v) for v in range(4)], [toy_predictor(forward=forward)]))
     assert [type(i.error) for i in items] == [type(None), type(None), NumericError, type(None)]

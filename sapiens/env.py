@@ -1,0 +1,43 @@
+"""Every environment variable that sapiens reads, each as a function: a value set later in the process still counts."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+_TRUE = {"1", "on", "yes", "true"}
+
+
+def checkpoint_root() -> Path:
+    """`SAPIENS_CHECKPOINT_ROOT`: the folder with `<task>/<file>` below it; default `~/sapiens2_host`."""
+    return _folder("SAPIENS_CHECKPOINT_ROOT", Path.home() / "sapiens2_host")
+
+
+def hub_endpoint() -> str:
+    """`HF_ENDPOINT`: address of the Hub or of a mirror, without a slash at the end."""
+    return (os.environ.get("HF_ENDPOINT") or "https://huggingface.co").rstrip("/")
+
+
+def hub_offline() -> bool:
+    """`HF_HUB_OFFLINE` (or `TRANSFORMERS_OFFLINE`): never use the network."""
+    return _is_true("HF_HUB_OFFLINE") or _is_true("TRANSFORMERS_OFFLINE")
+
+
+def hub_cache() -> Path:
+    """`HF_HUB_CACHE`, else `hub` below `HF_HOME`, else the Hub's own default: where other programs keep downloads."""
+    cache = _folder("XDG_CACHE_HOME", Path.home() / ".cache")
+    return _folder("HF_HUB_CACHE", _folder("HF_HOME", cache / "huggingface") / "hub")
+
+
+def no_color() -> bool:
+    """`NO_COLOR`: no colours on the terminal (https://no-color.org)."""
+    return bool(os.environ.get("NO_COLOR"))
+
+
+def _is_true(name: str) -> bool:
+    return os.environ.get(name, "").lower() in _TRUE
+
+
+def _folder(name: str, default: Path) -> Path:
+    value = os.environ.get(name)
+    return Path(os.path.expandvars(value)).expanduser() if value else default

@@ -1,0 +1,60 @@
+"""Head settings per size; points have the input's rows and columns."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sapiens.backbones.sizes import get_size
+
+RELEASED = ("0.4b", "0.8b", "1b", "5b")
+CANONICAL_FOCAL_PX = 768.0
+"""Focal length of the camera in whose units points are predicted: metres = points / scale, fx = this / scale."""
+
+# Three halvings of the 64x48 grid leave 8x6 pixels of 128 channels.
+_SCALE = {
+    "scale_conv_out_channels": (1536, 512, 128),
+    "scale_conv_kernel_sizes": (1, 1, 1),
+    "scale_final_layer": (6144, 512, 128, 1),
+}
+_FULL = {
+    "upsample_channels": (1536, 768, 512, 256),
+    "conv_out_channels": (64, 32, 16),
+    "conv_kernel_sizes": (3, 3, 3),
+    **_SCALE,
+}
+_WIDE = {
+    "upsample_channels": (1536, 768, 768, 768),
+    "conv_out_channels": (128, 64, 32),
+    "conv_kernel_sizes": (3, 3, 3),
+    **_SCALE,
+}
+# Two halvings of the 16x12 grid leave 4x3 pixels of 32 channels.
+_NANO = {
+    "upsample_channels": (48, 32, 24, 16),
+    "conv_out_channels": (16,),
+    "conv_kernel_sizes": (3,),
+    "scale_conv_out_channels": (96, 32),
+    "scale_conv_kernel_sizes": (1, 1),
+    "scale_final_layer": (384, 64, 32, 1),
+}
+
+# 0.1b, 1b-4k and nano were never released and follow their neighbours.
+# With the 4K backbone the grid is 64x48 as well, so points have a quarter of the input's rows and columns.
+HEADS: dict[str, dict[str, Any]] = {
+    "0.1b": _FULL,
+    "0.4b": _FULL,
+    "0.8b": _FULL,
+    "1b": _FULL,
+    "1b-4k": _FULL,
+    "5b": _WIDE,
+    "nano": _NANO,
+}
+
+
+def head_config(size: str) -> dict[str, Any]:
+    """Arguments of `PointmapHead` besides `in_channels`.
+
+    Raises:
+        UnknownNameError: no such size.
+    """
+    return dict(HEADS[get_size(size).name])

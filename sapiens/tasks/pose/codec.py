@@ -1,0 +1,226 @@
+"""Keypoints to heatmaps and back.
+
+Decoding is DARK (Zhang et al., "Distribution-Aware Coordinate Representation for Human Pose Estimation", CVPR 2020) on
+unbiased coordinates (Huang et al., "The Devil is in the Details: Unbiased Data Processing", CVPR 2020): the largest cell,
+then one Newton step on the logarithm of the blurred map. The step depends on the 3x3 blurred cells around the peak alone,
+so only 13x13 cells per map are read instead of blurring all of them. Where the clip of the logarithm acts on one of the
+nine, the scale of the whole blurred map matters, and that map alone is blurred in full.
+
+Shapes: B people, K keypoints, h x w heatmap cells, M some of the B * K maps.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn.functional import pad
+
+from sapiens.errors import InputError
+from sapiens.tasks.base import Compat
+
+REACH = 5
+"""The blur reaches this many cells; the released models are decoded with an 11x11 kernel."""
+BLUR_SIGMA = 2.0
+LOWEST, HIGHEST = 1e-3, 50.0
+"""Blurred values are clipped to this range before the logarithm."""
+HESSIAN_EPS = 2.0**-23
+"""Added to the diagonal of the Hessian before it is inverted."""
+
+
+class Decoded(NamedTuple):
+    """Points of a batch.
+
+    Attributes:
+        peaks_uv: (B, K, 2) float32, x and y in heatmap cells, 0 at the centre of the first cell.
+        scores: (B, K) float32, the largest value of each map; may exceed 1 or be negative.
+    """
+
+    peaks_uv: Tensor
+    scores: Tensor
+
+
+def decode(heatmaps: Tensor, *, compat: Compat = "default", max_step: float | None = None) -> Decoded:
+    """Sub-cell positions and scores of all maps of a batch.
+
+    Args:
+        heatmaps: (B, K, h, w) float32 on any device, h and w at least 2.
+        compat: "default" leaves the peak as it is where a map has no positive value or the step is not finite, so that
+            every point is finite and inside the grid or near it. "reference" does as the original: such maps peak at
+            (-1, -1) with a step read from the ends of the previous map, and exactly zero maps give NaN.
+        max_step: longest step in cells; where it is exceeded the peak stays as it is. None: no limit, as in the
+            original, whose steps on noise can reach tens of cells.
+
+    Raises:
+        InputError: not such a tensor.
+    """
+    if heatmaps.ndim != 4 or min(heatmaps.shape[-2:]) < 2 or heatmaps.dtype != torch.float32:
+        got = f"{heatmaps.dtype} {tuple(heatmaps.shape)}"
+        raise InputError(f"decode: expected heatmaps (B, K, h, w) of float32 and at least 2x2 cells; got {got}")
+    peaks, scores = find_peaks(heatmaps)
+    if not scores.numel():
+        return Decoded(peaks.float(), scores)
+    # float64 keeps flat maps, whose Hessian is all but zero, at their peak; the few cells can be moved where it exists.
+    home = torch.device("cpu") if heatmaps.device.type == "mps" else heatmaps.device
+    nine = _blurred_nine(heatmaps, peaks, home)
+    peaks, tops = peaks.to(home), scores.to(home).double()
+    nine = nine * _factors(heatmaps, nine, tops)[..., None, None]
+    if compat == "reference":
+        peaks, nine = _reference_negatives(heatmaps, peaks, nine, tops)
+    step = _newton_step(nine.clamp(LOWEST, HIGHEST).log())
+    if compat != "reference":
+        step = torch.where((tops > 0)[..., None] & step.isfinite(), step, 0)
+    if max_step is not None:
+        step = torch.where(step.norm(dim=-1, keepdim=True) <= max_step, step, 0)
+    return Decoded((peaks - step).float().to(heatmaps.device), scores)
+
+
+def find_peaks(heatmaps: Tensor) -> tuple[Tensor, Tensor]:
+    """The first largest cell of every map in row order: (B, K, 2) int64 x, y, and its value (B, K)."""
+    # Reducing rows first is vectorised on every device; an arg max over whole maps costs four times as much on a CPU.
+    rows = heatmaps.amax(-1)
+    y = rows.argmax(-1)
+    best_rows = heatmaps.gather(2, y[..., None, None].expand(-1, -1, 1, heatmaps.shape[-1]))
+    return torch.stack([best_rows[:, :, 0].argmax(-1), y], -1), rows.amax(-1)
+
+
+def blur(maps: Tensor) -> Tensor:
+    """Gaussian blur, 11x11, sigma 2, zeros outside: (..., h, w) float -> the same shape."""
+    weights = kernel(torch.device("cpu")).tolist()
+    for axis in (-2, -1):
+        size = maps.shape[axis]
+        padded = pad(maps, (REACH, REACH) if axis == -1 else (0, 0, REACH, REACH))
+        maps = padded.narrow(axis, REACH, size) * weights[REACH]
+        for offset in range(1, REACH + 1):
+            pair = padded.narrow(axis, REACH - offset, size) + padded.narrow(axis, REACH + offset, size)
+            maps.add_(pair, alpha=weights[REACH + offset])
+    return maps
+
+
+def kernel(device: torch.device) -> Tensor:
+    """(11,) float64 samples of the Gaussian, sum 1."""
+    weights = torch.exp(-(torch.arange(-REACH, REACH + 1, dtype=torch.float64, device=device) ** 2) / (2 * BLUR_SIGMA**2))
+    return weights / weights.sum()
+
+
+def _blurred_nine(heatmaps: Tensor, peaks: Tensor, home: torch.device) -> Tensor:
+    """(B, K, 3, 3) float64 on `home`: blurred cells around each peak; beyond the edge, the edge's cell again."""
+    people, points, height, width = heatmaps.shape
+    around = torch.arange(-REACH - 1, REACH + 2, device=heatmaps.device)
+    x, y = (peaks[..., axis, None] + around for axis in (0, 1))
+    inside = ((y >= 0) & (y < height))[..., :, None] & ((x >= 0) & (x < width))[..., None, :]
+    b = torch.arange(people, device=heatmaps.device)[:, None, None, None]
+    k = torch.arange(points, device=heatmaps.device)[:, None, None]
+    patches = heatmaps[b, k, y.clamp(0, height - 1)[..., :, None], x.clamp(0, width - 1)[..., None, :]] * inside
+    patches, peaks = patches.to(home).double(), peaks.to(home)
+    taps = torch.stack([pad(kernel(home), (left, 2 - left)) for left in range(3)])
+    nine = taps @ patches @ taps.T
+    # Which of the three blurred rows (columns) stands for the one before, at, and after the peak.
+    before_after = torch.tensor([-1, 0, 1], device=home)
+    columns, rows = ((peaks[..., a, None] + before_after).clamp(0, n - 1) for a, n in ((0, width), (1, height)))
+    rows, columns = rows - peaks[..., 1, None] + 1, columns - peaks[..., 0, None] + 1
+    return nine.gather(-2, rows[..., None].expand_as(nine)).gather(-1, columns[..., None, :].expand_as(nine))
+
+
+def _factors(heatmaps: Tensor, nine: Tensor, tops: Tensor) -> Tensor:
+    """(B, K) float64: what the blurred maps are multiplied by, old maximum / new maximum; 1 where it cancels."""
+    lowest, highest = nine.amin((-2, -1)), nine.amax((-2, -1))
+    # With a positive blurred value the factor is at least 1 and takes the map's maximum to `tops`.
+    untouched = (lowest >= LOWEST) & (tops <= HIGHEST)
+    all_clipped = (highest > 0) & (tops <= LOWEST)
+    needed = ((tops > 0) & ~untouched & ~all_clipped).nonzero()
+    factors = torch.ones_like(tops)
+    if len(needed):
+        b, k = needed.T
+        factors[b, k] = tops[b, k] / _blurred_maxima(heatmaps, needed).to(tops)
+    return factors
+
+
+def _blurred_maxima(heatmaps: Tensor, which: Tensor) -> Tensor:
+    """(M,) maxima of the blurred maps `which` (M, 2) of person and keypoint."""
+    # A few maps at a time stay in a CPU's cache; a GPU wants enough to be busy.
+    at_once = 4 if heatmaps.device.type == "cpu" else 256
+    parts = which.to(heatmaps.device).split(at_once)
+    return torch.cat([blur(heatmaps[part[:, 0], part[:, 1]]).amax((-2, -1)) for part in parts])
+
+
+def _newton_step(logs: Tensor) -> Tensor:
+    """(B, K, 2) H^-1 g, x and y, from central differences of (B, K, 3, 3) logarithms, rows before columns."""
+    (above_left, above, _), (left, here, right), (_, below, below_right) = (r.unbind(-1) for r in logs.unbind(-2))
+    gx, gy = (right - left) / 2, (below - above) / 2
+    hxx = right - 2 * here + left + HESSIAN_EPS
+    hyy = below - 2 * here + above + HESSIAN_EPS
+    hxy = (below_right - right - below + 2 * here - left - above + above_left) / 2
+    determinant = hxx * hyy - hxy * hxy
+    return torch.stack([hyy * gx - hxy * gy, hxx * gy - hxy * gx], -1) / determinant[..., None]
+
+
+def _reference_negatives(heatmaps: Tensor, peaks: Tensor, nine: Tensor, tops: Tensor) -> tuple[Tensor, Tensor]:
+    """Peaks and cells as the original takes them for maps without a positive value.
+
+    It puts their peak at (-1, -1) and addresses cells by one flat index over a person's maps, each with a border of one
+    cell. Around border cell (0, 0) lie the first cell of the map itself, to the left the last cell of the previous map
+    (the last map's for the first), and above that one's last rows.
+    """
+    which = (tops <= 0).nonzero()
+    if not len(which):
+        return peaks, nine
+    b, k = which.T
+    before = torch.stack([b, (k - 1) % heatmaps.shape[1]], -1)
+    first = _scaled_corners(heatmaps, which, tops)[:, 0]
+    bottom_left, bottom_right = _scaled_corners(heatmaps, before, tops)[:, 1:].unbind(-1)
+    rows = [[bottom_right, bottom_left, first], [bottom_right, first, first], [first, first, first]]
+    peaks, nine = peaks.clone(), nine.clone()
+    peaks[b, k] = -1
+    nine[b, k] = torch.stack([torch.stack(row, -1) for row in rows], -2)
+    return peaks, nine
+
+
+def _scaled_corners(heatmaps: Tensor, which: Tensor, tops: Tensor) -> Tensor:
+    """(M, 3) float64 first, bottom left and bottom right cell of the blurred and rescaled maps `which` (M, 2)."""
+    b, k = which.to(heatmaps.device).T
+    spans = slice(0, REACH + 1), slice(-REACH - 1, None)
+    corners = [blur(heatmaps[b, k][:, spans[i], spans[j]])[:, -i, -j] for i, j in ((0, 0), (1, 0), (1, 1))]
+    scaled = torch.stack(corners, -1).to(tops.device).double()
+    b, k = which.T
+    factors = tops[b, k] / _blurred_maxima(heatmaps, which).to(tops)
+    return scaled * factors[:, None]
+
+
+def encode(
+    keypoints: Tensor, visible: Tensor, input_hw: tuple[int, int], grid_hw: tuple[int, int], sigma: float = 6.0
+) -> tuple[Tensor, Tensor]:
+    """Training targets: a Gaussian of height 1 per point, cut off at 3 sigma.
+
+    Args:
+        keypoints: (..., K, 2) float32 x, y in pixels of the network input.
+        visible: (..., K) float32; below 0.5 the map is empty.
+        input_hw: rows and columns of the network input.
+        grid_hw: rows and columns of the heatmaps, at least 2 each.
+        sigma: in heatmap cells.
+
+    Returns:
+        heatmaps (..., K, h, w) float32 and weights (..., K) float32: `visible`, but 0 for visible points whose window
+        misses the grid.
+
+    Raises:
+        InputError: shapes that do not belong together.
+    """
+    if keypoints.shape != (*visible.shape, 2) or min(*input_hw, *grid_hw) < 2:
+        raise InputError(
+            f"encode: keypoints {tuple(keypoints.shape)} and visible {tuple(visible.shape)} for input {input_hw} and "
+            f"grid {grid_hw}; expected (..., K, 2), (..., K) and at least 2x2 cells"
+        )
+    shown = visible >= 0.5
+    reaches, factors = shown, []
+    for axis, (pixels, cells) in enumerate([(input_hw[1], grid_hw[1]), (input_hw[0], grid_hw[0])]):
+        # float32 decides ties: the crop's centre 383.5 belongs to cell 95, not 96.
+        position = keypoints[..., axis].float() / torch.tensor((pixels - 1) / (cells - 1), dtype=torch.float32)
+        offset = torch.arange(cells, device=position.device) - torch.trunc(position + 0.5)[..., None]
+        window = offset.abs() <= 3 * sigma
+        distance = torch.arange(cells, device=position.device) - position[..., None]
+        factors.append(torch.exp(-(distance**2) / (2 * sigma**2)) * window)
+        # The original counts one cell more on this side, whose window is empty all the same.
+        reaches = reaches & ((offset[..., 0] <= 3 * sigma) & True)
+    raise AssertionError

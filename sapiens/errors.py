@@ -1,4 +1,4 @@
-"""Every error a user can meet: one line that says what, where and what would be right, and a hint with the next step."""
+"""Every error a user can meet: one line that says what, where and what would be right, and a hint what to do next."""
 
 from __future__ import annotations
 
@@ -34,8 +34,9 @@ class UnknownNameError(InputError):
 
     def __init__(self, kind: str, given: str, choices: Iterable[str]) -> None:
         known = list(choices)
-        near = difflib.get_close_matches(given.lower(), known, n=1, cutoff=0.5)
-        hint = f"did you mean {near[0]!r}?" if near else None
+        by_lower = {name.lower(): name for name in known}
+        near = difflib.get_close_matches(given.lower(), by_lower, n=1, cutoff=0.5)
+        hint = f"did you mean {by_lower[near[0]]!r}?" if near else None
         super().__init__(f"unknown {kind} {given!r}; known: {', '.join(known)}", hint)
 
 
@@ -62,6 +63,4 @@ def require(module: str, extra: str) -> ModuleType:
     except ModuleNotFoundError as error:
         if error.name is None or error.name.split(".")[0] != module.split(".")[0]:
             raise
-        raise MissingDependencyError(
-            f"{module} is not installed", hint=f"pip install 'sapiens[{extra}]'"
-        ) from error
+        raise MissingDependencyError(f"{module} is not installed", hint=f"pip install 'sapiens[{extra}]'") from error

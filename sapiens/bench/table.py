@@ -13,7 +13,8 @@ def machine() -> str:
     import torch
 
     gpu = f", {torch.cuda.get_device_name(0)}" if torch.cuda.is_available() else ""
-    return f"{platform.machine()}, {os.cpu_count()} cores, torch {torch.__version__} ({torch.get_num_threads()} threads){gpu}"
+    threads = f"torch {torch.__version__} ({torch.get_num_threads()} threads)"
+    return f"{platform.machine()}, {os.cpu_count()} cores, {threads}{gpu}"
 
 
 def report(title: str, rows: Sequence[Mapping[str, Any]], remarks: Sequence[str] = ()) -> dict[str, Any]:

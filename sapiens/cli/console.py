@@ -1,4 +1,4 @@
-"""How the command line talks: data to stdout, everything else to stderr, `error:` and `hint:` lines, NO_COLOR honoured."""
+"""How the command line talks: data to stdout, the rest to stderr in `error:` and `hint:` lines, NO_COLOR honoured."""
 
 from __future__ import annotations
 

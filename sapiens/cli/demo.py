@@ -22,9 +22,9 @@ PERSON_XYXY = (18.0, 12.0, 364.0, 511.0)
 """The person in the sample photograph, marked by hand, so that pose needs no detector here."""
 
 UNTRAINED = (
-    "UNTRAINED WEIGHTS where it says so: the networks are real and full-size, their numbers are not. No released weights "
-    "were found or could be reached, so repeatable untrained ones stand in; these panels show that the machinery works, "
-    "and nothing about the person. `sapiens download TASK --size 0.4b` fetches the released weights."
+    "UNTRAINED WEIGHTS where it says so: the networks are real and full-size, their numbers are not. No released "
+    "weights were found or could be reached, so repeatable untrained ones stand in; these panels show that the "
+    "machinery works, and nothing about the person. `sapiens download TASK --size 0.4b` fetches the released weights."
 )
 TRAINED = "Released weights throughout."
 

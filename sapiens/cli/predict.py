@@ -29,7 +29,7 @@ def predict(
     tasks: Annotated[str, typer.Argument(metavar="TASK[,TASK]", help="pose, seg, normal, pointmap, matting, albedo.")],
     inputs: Annotated[
         list[str],
-        typer.Argument(metavar="INPUT...", help="Pictures, folders, globs, .txt lists of paths, or - (stdin)."),
+        typer.Argument(metavar="INPUT...", help="Pictures, folders, globs, .txt lists, or - (stdin)."),
     ],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder to write to.")],
     size: Annotated[str, typer.Option(help="0.1b, 0.4b, 0.8b, 1b, 1b-4k, 5b or nano.")] = "1b",

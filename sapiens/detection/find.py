@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import importlib.util
 from pathlib import Path
 from typing import Literal
@@ -15,7 +14,6 @@ from sapiens.detection.detr_detector import WEIGHT_FILES, DetrDetector
 from sapiens.detection.transformers_detectors import FILES, TransformersDetector, read_json
 from sapiens.detection.zoo import BEST, DETECTORS, DETR, RELEASED
 from sapiens.errors import UnknownNameError, WeightsError
-from sapiens.weights.files import download_command
 
 Compat = Literal["default", "reference"]
 
@@ -84,7 +82,7 @@ def locate(name: str) -> Path | None:
 
 
 def download(name: str) -> Path:
-    """Get a detector's files into the Hub cache, unless they are on this machine already.
+    """Put a detector's files into `local_folder`, unless they are on this machine already.
 
     Args:
         name: a name in `DETECTORS`, or a repository "owner/name".
@@ -104,14 +102,15 @@ def download(name: str) -> Path:
     from huggingface_hub import hf_hub_download
     from huggingface_hub.errors import EntryNotFoundError
 
-    get = functools.partial(
-        hf_hub_download, cache_dir=env.hub_cache(), endpoint=env.hub_endpoint(), local_files_only=env.hub_offline()
-    )
+    folder, endpoint = local_folder(name), env.hub_endpoint()
+    if env.hub_offline():
+        raise _not_found(name, "HF_HUB_OFFLINE is set")
     try:
-        paths = [Path(get(_repo(name), file)) for file in _files(name)]
+        for file in _files(name):
+            hf_hub_download(_repo(name), file, local_dir=folder, endpoint=endpoint)
     except (OSError, EntryNotFoundError) as error:
         raise _not_found(name, str(error).strip().splitlines()[0]) from error
-    return paths[0].parent
+    return folder
 
 
 def _not_found(name: str, reason: str) -> WeightsError:
@@ -119,7 +118,7 @@ def _not_found(name: str, reason: str) -> WeightsError:
     return WeightsError(
         f"person detector {name}: no weights in {folder} or in the Hub cache, and no download ({reason})",
         f"put {files} of {env.hub_endpoint()}/{repo} into that folder, or, where there is a network, run: "
-        f"{download_command('detector', name)}. Without a detector: give the boxes (boxes=..., --boxes FILE), or take "
+        f"sapiens download detector {name}. Without a detector: give the boxes (boxes=..., --boxes FILE), or take "
         "each picture as one person (whole_image=True, --whole-image)",
     )
 

@@ -17,7 +17,6 @@ class Known:
         repo: repository on the Hub.
         coco_ap: published box AP on COCO val2017, over all 80 classes.
         params_m: published parameters in millions.
-        input: what the network sees.
         files: what must be there, in the repository's own names.
         licence: of the weights.
     """
@@ -27,14 +26,8 @@ class Known:
     repo: str
     coco_ap: float
     params_m: int
-    input: str = "640x640"
     files: tuple[str, ...] = FILES
     licence: str = "Apache-2.0"
-
-    @property
-    def needs_transformers(self) -> bool:
-        """Whether it runs only with the extra "detect"."""
-        return self.files == FILES
 
 
 DETR = Known(
@@ -43,7 +36,6 @@ DETR = Known(
     "facebook/detr-resnet-101-dc5",
     44.9,
     60,
-    input="shorter side 800, longer at most 1333",
     files=("model.safetensors",),
 )
 DETECTORS: dict[str, Known] = {

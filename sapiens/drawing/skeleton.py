@@ -79,6 +79,6 @@ def draw_skeletons(
         for link in links:
             if shown[link.start] and shown[link.end]:
                 cv2.line(canvas, at[link.start], at[link.end], link.colour_rgb, max(1, thickness), cv2.LINE_AA)
-        for index in np.flatnonzero(shown):
+        for index in np.flatnonzero(shown).tolist():
             cv2.circle(canvas, at[index], radius, colours_rgb[index], -1, cv2.LINE_AA)
     return canvas

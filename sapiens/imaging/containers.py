@@ -122,6 +122,8 @@ def _webp(data: bytes) -> Container:
     elif kind == b"VP8 ":
         width, height = struct.unpack_from("<HH", data, 26)
         size_hw = (height & 0x3FFF, width & 0x3FFF)
+    else:
+        raise _StructureError("holds no picture")
     while at + 8 <= end:
         chunk, length = struct.unpack_from("<4sI", data, at)
         if chunk == b"EXIF":

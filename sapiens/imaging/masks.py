@@ -74,14 +74,15 @@ def _read_mask(path: Path, stem: str) -> Mask:
 def _load(path: Path) -> tuple[str, npt.NDArray[Any]]:
     """The array of an npy, or "labels" or "alpha" of an npz, with its name."""
     try:
-        loaded = np.load(path, allow_pickle=False)
-        if isinstance(loaded, np.ndarray):
-            return "", loaded
-        with loaded as archive:
+        # Opened here, as numpy leaves its own file open when an npz is damaged.
+        with path.open("rb") as file:
+            loaded = np.load(file, allow_pickle=False)
+            if isinstance(loaded, np.ndarray):
+                return "", loaded
             for name in ("labels", "alpha"):
-                if name in archive.files:
-                    return name, archive[name]
-            held = ", ".join(archive.files) or "nothing"
+                if name in loaded.files:
+                    return name, loaded[name]
+            held = ", ".join(loaded.files) or "nothing"
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise InputError(f"{path}: cannot be read as a mask ({error})") from error
     raise InputError(f"{path}: holds {held}; expected labels or alpha")

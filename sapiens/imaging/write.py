@@ -6,6 +6,7 @@ import uuid
 import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,16 +16,22 @@ import numpy.typing as npt
 
 from sapiens.errors import InputError
 
-_ENCODINGS: dict[str, list[int]] = {
-    ".png": [],
-    ".jpg": [cv2.IMWRITE_JPEG_QUALITY, 95],
-    ".jpeg": [cv2.IMWRITE_JPEG_QUALITY, 95],
-    ".webp": [cv2.IMWRITE_WEBP_QUALITY, 101],  # above 100 is lossless
-    ".tif": [],
-    ".tiff": [],
-}
-_PLAIN, _DEEP, _ALPHA = "8-bit grey or RGB", "16-bit grey", "RGBA"
-_HOLDS = {".jpg": (_PLAIN,), ".jpeg": (_PLAIN,), ".webp": (_PLAIN, _ALPHA)}
+_PLAIN, _ALPHA, _DEEP = "8-bit grey or RGB", "RGBA", "16-bit grey"
+
+
+@dataclass(frozen=True)
+class _Format:
+    """What a picture format holds, and how OpenCV writes it."""
+
+    holds: tuple[str, ...] = (_PLAIN, _ALPHA, _DEEP)
+    max_side: int = 1_000_000
+    options: tuple[int, ...] = ()
+
+
+_PNG = _TIFF = _Format()
+_JPEG = _Format((_PLAIN,), 65_500, (cv2.IMWRITE_JPEG_QUALITY, 95))
+_WEBP = _Format((_PLAIN, _ALPHA), 16_383, (cv2.IMWRITE_WEBP_QUALITY, 101))  # above 100 is lossless
+_FORMATS = {".png": _PNG, ".jpg": _JPEG, ".jpeg": _JPEG, ".webp": _WEBP, ".tif": _TIFF, ".tiff": _TIFF}
 
 
 @contextmanager
@@ -97,18 +104,18 @@ def write_image(path: str | Path, image: npt.NDArray[Any]) -> Path:
 
 def encode_image(image: npt.NDArray[Any], suffix: str, *, name: str = "image") -> bytes:
     """The bytes `write_image` writes for this suffix; `name` is for errors."""
-    suffix = suffix.lower()
-    if suffix not in _ENCODINGS:
-        raise InputError(f"{name}: unknown picture format {suffix!r}; known: {', '.join(_ENCODINGS)}")
+    form = _FORMATS.get(suffix.lower())
+    if form is None:
+        raise InputError(f"{name}: unknown picture format {suffix!r}; known: {', '.join(_FORMATS)}")
     kind = _kind(image, name)
-    holds = _HOLDS.get(suffix, (_PLAIN, _DEEP, _ALPHA))
-    if kind not in holds:
-        raise InputError(f"{name}: {suffix} cannot hold {kind}, only {', '.join(holds)}", hint="write a .png")
-    try:
-        _, encoded = cv2.imencode(suffix, _to_opencv(image), _ENCODINGS[suffix])
-    except cv2.error as error:
-        size = f"{image.shape[1]}x{image.shape[0]}"
-        raise InputError(f"{name}: OpenCV cannot write {size} pixels as {suffix}", hint="write a .png") from error
+    if kind not in form.holds:
+        raise InputError(f"{name}: {suffix} cannot hold {kind}, only {', '.join(form.holds)}", hint="write a .png")
+    size = f"{image.shape[1]}x{image.shape[0]}"
+    if max(image.shape) > form.max_side:
+        raise InputError(f"{name}: {suffix} takes {form.max_side} pixels a side, not {size}", hint="write a .png")
+    done, encoded = cv2.imencode(suffix, _to_opencv(image), form.options)
+    if not done:
+        raise InputError(f"{name}: OpenCV {cv2.__version__} cannot write {size} pixels as {suffix}")
     return bytes(encoded)
 
 

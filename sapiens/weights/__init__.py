@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from sapiens.weights.identity import Identity, identify
     from sapiens.weights.load import LoadedInfo, load_model
     from sapiens.weights.lookup import find_local, locate
+    from sapiens.weights.remote import hub_reachable
 
 _HOMES = {
     "download": "hub",
@@ -22,6 +23,7 @@ _HOMES = {
     "LoadedInfo": "load",
     "load_model": "load",
     "find_local": "lookup",
+    "hub_reachable": "remote",
     "locate": "lookup",
     "untrained": "filling",
 }
@@ -31,6 +33,7 @@ __all__ = [
     "LoadedInfo",
     "download",
     "find_local",
+    "hub_reachable",
     "identify",
     "load_model",
     "locate",

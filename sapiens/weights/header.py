@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from sapiens.errors import WeightsError
 
@@ -28,6 +30,7 @@ DTYPES = {
     "U8": torch.uint8,
     "BOOL": torch.bool,
 }
+_CODES = {dtype: code for code, dtype in DTYPES.items()}
 MAX_HEADER_BYTES = 100_000_000
 """The limit of the safetensors library itself."""
 
@@ -64,11 +67,8 @@ def read_header(path: Path, name: str | None = None) -> dict[str, Entry]:
     with path.open("rb") as file:
         start = file.read(8)
         length = int.from_bytes(start, "little")
-        if size < 8 or not 2 <= length <= MAX_HEADER_BYTES:
-            kind = what_begins(start + file.read(64)) or "not a safetensors file (no length of a header at its start)"
-            raise WeightsError(f"{name}: {kind}", "download it again")
-        if 8 + length > size:
-            raise WeightsError(f"{name}: cut short inside its header: {size} bytes of at least {8 + length}", _AGAIN)
+        if size < 8 + length or not 2 <= length <= MAX_HEADER_BYTES:
+            raise WeightsError(f"{name}: {_no_header(start + file.read(64), length, size)}", "download it again")
         text = file.read(length)
     try:
         table = json.loads(text, object_pairs_hook=_unique)
@@ -78,6 +78,19 @@ def read_header(path: Path, name: str | None = None) -> dict[str, Entry]:
     ordered = dict(sorted(entries.items(), key=lambda item: (item[1].start, item[1].end)))
     _check_offsets(name, ordered, 8 + length, size)
     return ordered
+
+
+def make_header(tensors: Mapping[str, Tensor]) -> bytes:
+    """The beginning of a safetensors file with these tensors in this order; only dtypes and shapes are looked at."""
+    table: dict[str, Any] = {"__metadata__": {"format": "pt"}}
+    end = 0
+    for name, tensor in tensors.items():
+        start, end = end, end + tensor.numel() * tensor.dtype.itemsize
+        table[name] = {"dtype": _CODES[tensor.dtype], "shape": list(tensor.shape), "data_offsets": [start, end]}
+    text = json.dumps(table, separators=(",", ":")).encode()
+    # The data begins at a multiple of 8 bytes, so that float32 may be used where it lies.
+    text += b" " * (-len(text) % 8)
+    return len(text).to_bytes(8, "little") + text
 
 
 _AGAIN = "the download or copy was interrupted: get the file again"
@@ -110,6 +123,14 @@ def _check_offsets(file: str, ordered: dict[str, Entry], base: int, size: int) -
         raise WeightsError(f"{file}: cut short: {size} bytes of {at}", _AGAIN)
     if at < size:
         raise WeightsError(f"{file}: {size - at} bytes too long: expected {at}", _AGAIN)
+
+
+def _no_header(start: bytes, length: int, size: int) -> str:
+    if kind := what_begins(start):
+        return kind
+    if 2 <= length <= MAX_HEADER_BYTES:
+        return f"cut short inside its header: {size} bytes of at least {8 + length}"
+    return "not a safetensors file (no length of a header at its start)"
 
 
 def what_begins(start: bytes) -> str | None:

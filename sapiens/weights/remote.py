@@ -9,7 +9,7 @@ import urllib.error
 import urllib.request
 from dataclasses import dataclass
 from email.message import Message
-from http.client import HTTPResponse
+from http.client import HTTPException, HTTPResponse
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
@@ -80,9 +80,22 @@ def get(url: str, start: int = 0) -> HTTPResponse:
     return _open(request, follow=True)
 
 
-def _ask(url: str) -> tuple[int, Message]:
+def hub_reachable(timeout_s: float = 3.0) -> bool:
+    """Whether the network may be used and something answers at `HF_ENDPOINT`."""
+    if env.hub_offline():
+        return False
     try:
-        with _open(_request(url, "HEAD"), follow=False) as response:
+        _ask(env.hub_endpoint(), timeout_s)
+    except urllib.error.HTTPError:
+        return True
+    except (OSError, HTTPException):
+        return False
+    return True
+
+
+def _ask(url: str, timeout_s: float = TIMEOUT_S) -> tuple[int, Message]:
+    try:
+        with _open(_request(url, "HEAD"), follow=False, timeout_s=timeout_s) as response:
             return response.status, response.headers
     except urllib.error.HTTPError as error:
         if error.code not in _REDIRECTS:
@@ -116,11 +129,11 @@ class _Stay(urllib.request.HTTPRedirectHandler):
         return None
 
 
-def _open(request: urllib.request.Request, *, follow: bool) -> HTTPResponse:
+def _open(request: urllib.request.Request, *, follow: bool, timeout_s: float = TIMEOUT_S) -> HTTPResponse:
     secure = urllib.request.HTTPSHandler(context=_tls())
     opener = urllib.request.build_opener(secure) if follow else urllib.request.build_opener(secure, _Stay)
     try:
-        response: HTTPResponse = opener.open(request, timeout=TIMEOUT_S)
+        response: HTTPResponse = opener.open(request, timeout=timeout_s)
     except urllib.error.HTTPError as error:
         # The error is the answer as well; its status and headers can be read after this, its connection is not kept.
         error.close()

@@ -16,6 +16,8 @@ from sapiens.imaging.write import atomic_path, write_bytes
 from sapiens.weights.header import DTYPES
 from sapiens.weights.layouts import ARCHITECTURES, task_of_keys, to_transformers
 
+Shapes = Mapping[str, Sequence[int]]
+
 _LETTERBOXED = ("normal", "pointmap")
 _NEEDED = ("cls_token", "storage_tokens", "blocks.0.attn.q_norm.weight", "blocks.0.attn.gamma.weight", "ln1.weight")
 _DTYPE_CODES = {dtype: code for code, dtype in DTYPES.items()}
@@ -99,9 +101,6 @@ def preprocessor_config(task: str | None, input_hw: tuple[int, int]) -> dict[str
         "image_mean": [0.485, 0.456, 0.406],
         "image_std": [0.229, 0.224, 0.225],
     }
-
-
-Shapes = Mapping[str, Sequence[int]]
 
 
 def _backbone_config(shapes: Shapes) -> dict[str, Any]:

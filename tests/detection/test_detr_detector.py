@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -68,6 +70,23 @@ def test_people__probability_counts_no_object():
 def test_people__overlapping_boxes_are_thinned():
     logits, boxes = queries((PERSON, 0.6, 0.5, 0.5, 0.5, 0.5), (PERSON, 0.8, 0.52, 0.5, 0.5, 0.5))
     np.testing.assert_allclose(people(logits, boxes, (100, 100), 0.3, 0.3).scores, [0.8], rtol=1e-5)
+
+
+def test_people__equals_the_processor_of_transformers():
+    transformers = pytest.importorskip("transformers")
+    generator = torch.Generator().manual_seed(0)
+    logits = 3 * torch.randn(1, 100, 92, generator=generator)
+    logits[..., PERSON] += 6
+    boxes = torch.rand(1, 100, 4, generator=generator)
+    found = people(logits[0], boxes[0], (480, 640), 0.3, 1.0)
+    processor = transformers.DetrImageProcessorPil()
+    output = SimpleNamespace(logits=logits, pred_boxes=boxes)
+    (expected,) = processor.post_process_object_detection(output, threshold=0.3, target_sizes=[(480, 640)])
+    order = expected["scores"].argsort(descending=True)
+    order = order[expected["labels"][order] == PERSON]
+    assert 10 < len(found) < 100
+    np.testing.assert_allclose(found.scores, expected["scores"][order], rtol=0, atol=1e-6)
+    np.testing.assert_allclose(found.boxes_xyxy, expected["boxes"][order], rtol=0, atol=1e-3)
 
 
 def test_call__mixed_sizes_share_batches_only_without_padding():

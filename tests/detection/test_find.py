@@ -4,7 +4,7 @@ import importlib.util
 
 import pytest
 
-from sapiens.detection import DETECTORS, default_detector_name, find_detector, local_folder, locate
+from sapiens.detection import DETECTORS, default_detector_name, download, find_detector, local_folder, locate
 from sapiens.detection.detr_detector import DetrDetector
 from sapiens.detection.transformers_detectors import TransformersDetector
 from sapiens.errors import UnknownNameError, WeightsError
@@ -85,8 +85,35 @@ def test_find_detector__nothing_there_and_no_network(checkpoint_root, name):
     assert str(checkpoint_root / "detector" / folder) in error.message
     assert "\n" not in str(error)
     assert error.hint is not None
-    for part in ("model.safetensors", f"sapiens download detector --size {name}", "boxes=", "--boxes", "--whole-image"):
+    for part in ("model.safetensors", f"sapiens download detector {name}", "boxes=", "--boxes", "--whole-image"):
         assert part in error.hint
+
+
+def test_download__what_the_hub_says_is_passed_on(checkpoint_root, monkeypatch):
+    def refuse(repo, file, **where):
+        raise OSError(f"404: {repo}/{file}\nRequest ID: 1")
+
+    monkeypatch.delenv("HF_HUB_OFFLINE")
+    monkeypatch.setattr("huggingface_hub.hf_hub_download", refuse)
+    with pytest.raises(WeightsError, match=r"no download \(404: ustc-community/dfine-xlarge-coco/config.json\)"):
+        download("dfine-x")
+
+
+def test_download__every_file_below_the_checkpoint_root(checkpoint_root, monkeypatch):
+    asked = []
+    monkeypatch.delenv("HF_HUB_OFFLINE")
+    monkeypatch.setattr(
+        "huggingface_hub.hf_hub_download", lambda repo, file, **where: asked.append((repo, file, where))
+    )
+    folder = checkpoint_root / "detector/detr-resnet-101-dc5"
+    assert download("detr") == folder
+    where = {"local_dir": folder, "endpoint": "https://huggingface.co"}
+    assert asked == [("facebook/detr-resnet-101-dc5", "model.safetensors", where)]
+
+
+def test_download__nothing_to_do(place, monkeypatch):
+    monkeypatch.setattr("huggingface_hub.hf_hub_download", lambda *_, **__: pytest.fail("downloads"))
+    assert place("detr") == download("detr")
 
 
 @pytest.mark.parametrize("name", ["dter", "no/such/folder", "./nothing", "/nothing/here"])

@@ -1,5 +1,6 @@
 """`sapiens predict` as a user runs it: inputs of every kind, names, bad input, exit codes. Nano networks, untrained."""
 
+import io
 import json
 import os
 import subprocess
@@ -50,7 +51,8 @@ def test_predict__one_file(tmp_path: Path) -> None:
     assert result.exit_code == 0, result.output
     assert written(tmp_path / "out") == ["seg/photo.npz", "seg/photo.png"]
     assert result.stdout == ""
-    assert Image.open(tmp_path / "out/seg/photo.png").size == (18, 24)
+    with Image.open(tmp_path / "out/seg/photo.png") as drawn:
+        assert drawn.size == (18, 24)
     assert sapiens.load_result(tmp_path / "out/seg/photo.npz").labels.shape == (24, 18)
 
 
@@ -99,7 +101,9 @@ def test_predict__glob_list_and_stdin(tmp_path: Path) -> None:
 
 def test_predict__bad_inputs_are_listed_last_and_the_rest_is_done(tmp_path: Path) -> None:
     good = [save(tmp_path / f"in/{n}.png") for n in ("good1", "good2")]
-    bad = {"text.jpg": b"hello", "empty.png": b"", "cut.png": good[0].read_bytes()[:-400]}
+    huge = io.BytesIO()
+    Image.new("1", (20_000, 20_000)).save(huge, "PNG")
+    bad = {"text.jpg": b"hello", "empty.png": b"", "cut.png": good[0].read_bytes()[:-400], "huge.png": huge.getvalue()}
     for name, data in bad.items():
         (tmp_path / "in" / name).write_bytes(data)
     missing = tmp_path / "missing.jpg"
@@ -107,11 +111,11 @@ def test_predict__bad_inputs_are_listed_last_and_the_rest_is_done(tmp_path: Path
     assert result.exit_code == 1
     assert [n for n in written(tmp_path / "out") if n.endswith(".npz")] == ["seg/in/good1.npz", "seg/in/good2.npz"]
     errors = [line for line in result.stderr.splitlines() if line.startswith("error:")]
-    assert len(errors) == 4
+    assert len(errors) == 5
     for name in [*bad, "missing.jpg"]:
         assert sum(name in line for line in errors) == 1
     lines = result.stderr.splitlines()
-    assert lines[-1] == "failed: 4 of 6 pictures"
+    assert lines[-1] == "failed: 5 of 7 pictures"
     assert next(i for i, line in enumerate(lines) if line.startswith("done:")) < lines.index(errors[0])
 
 

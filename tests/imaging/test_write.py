@@ -31,21 +31,24 @@ def test_atomic_path__appears_at_the_end(tmp_path: Path) -> None:
     assert list(target.parent.iterdir()) == [target]
 
 
+def fail_halfway(target: Path, error: BaseException) -> None:
+    with atomic_path(target) as temporary:
+        temporary.write_bytes(b"half")
+        raise error
+
+
 @pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError], ids=["ctrl-c", "bug"])
 def test_atomic_path__failure_leaves_the_old_file(tmp_path: Path, error: type[BaseException]) -> None:
     target = write_bytes(tmp_path / "x.bin", b"old")
-    with pytest.raises(error), atomic_path(target) as temporary:
-        temporary.write_bytes(b"half")
-        raise error
+    with pytest.raises(error):
+        fail_halfway(target, error())
     assert target.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [target]
 
 
 def test_atomic_path__full_disk(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"x\.bin: cannot be written \(No space left on device\)"):
-        with atomic_path(tmp_path / "x.bin") as temporary:
-            temporary.write_bytes(b"half")
-            raise OSError(errno.ENOSPC, "No space left on device")
+        fail_halfway(tmp_path / "x.bin", OSError(errno.ENOSPC, "No space left on device"))
     assert list(tmp_path.iterdir()) == []
 
 
@@ -125,8 +128,9 @@ def test_write_image__jpeg(tmp_path: Path, image: np.ndarray) -> None:
         pytest.param("x.webp", np.zeros((1, 20000, 3), np.uint8), "20000x1", id="too wide for webp"),
     ],
 )
-def test_write_image__refuses(tmp_path: Path, name: str, image: np.ndarray, message: str) -> None:
+def test_write_image__refuses(tmp_path: Path, capfd, name: str, image: np.ndarray, message: str) -> None:
     with pytest.raises(InputError, match=message) as raised:
         write_image(tmp_path / name, image)
     assert str(tmp_path / name) in str(raised.value)
     assert list(tmp_path.iterdir()) == []
+    assert capfd.readouterr().err == ""

@@ -48,7 +48,7 @@ def test_run__failed_picture_stops_nobody() -> None:
 
 
 def test_call__failed_picture_raises_with_its_name() -> None:
-    with pytest.raises(InputError, match="array-1.*expected uint8"):
+    with pytest.raises(InputError, match=r"array-1.*expected uint8"):
         toy_predictor()([grey(1), np.zeros((3, 3), np.uint8)])
 
 

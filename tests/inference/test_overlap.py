@@ -50,11 +50,10 @@ def test_overlap__error_in_source_comes_after_what_was_read() -> None:
         yield from range(3)
         raise OSError("the disk is gone")
 
-    got = []
+    results = run(lambda n: n, source())
+    assert [next(results) for _ in range(3)] == [0, 1, 2]
     with pytest.raises(OSError, match="the disk is gone"):
-        for n in run(lambda n: n, source()):
-            got.append(n)
-    assert got == [0, 1, 2]
+        next(results)
     assert threads() == []
 
 

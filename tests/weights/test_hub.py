@@ -15,7 +15,7 @@ from helpers_hub import Hub, serve
 from safetensors.torch import save
 
 from sapiens.errors import UnknownNameError, WeightsError
-from sapiens.weights import hub, licence, locate
+from sapiens.weights import hub, hub_reachable, licence, locate
 
 PATH = "/facebook/sapiens2-pose-0.4b/resolve/main/sapiens2_0.4b_pose.safetensors"
 CONTENT = save({"a": torch.arange(50_000, dtype=torch.float32)})
@@ -215,6 +215,15 @@ def test_download__licence_is_shown_once(server, tmp_path, caplog):
     with caplog.at_level(logging.WARNING):
         hub.download("pose", "0.4b", notify=said.append)
     assert len(said) == 1
+
+
+def test_hub_reachable(server, monkeypatch):
+    assert hub_reachable()
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    assert not hub_reachable()
+    monkeypatch.delenv("HF_HUB_OFFLINE")
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:1")
+    assert not hub_reachable()
 
 
 def test_locate__downloads_what_is_missing(server, target, caplog):

@@ -26,7 +26,7 @@ SCALE = {
     "scale_final_input_size": 6144,
     "scale_final_hidden_sizes": [512, 128],
 }
-# reference/hf_interop.md, section 4
+# The released heads, in the words of transformers.
 HEADS = {
     "1b_pose": {
         "use_pixel_shuffle": False,

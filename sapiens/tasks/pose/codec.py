@@ -1,10 +1,10 @@
 """Keypoints to heatmaps and back.
 
 Decoding is DARK (Zhang et al., "Distribution-Aware Coordinate Representation for Human Pose Estimation", CVPR 2020) on
-unbiased coordinates (Huang et al., "The Devil is in the Details: Unbiased Data Processing", CVPR 2020): the largest cell,
-then one Newton step on the logarithm of the blurred map. The step depends on the 3x3 blurred cells around the peak alone,
-so only 13x13 cells per map are read instead of blurring all of them. Where the clip of the logarithm acts on one of the
-nine, the scale of the whole blurred map matters, and that map alone is blurred in full.
+unbiased coordinates (Huang et al., "The Devil is in the Details: Unbiased Data Processing", CVPR 2020): the largest
+cell, then one Newton step on the logarithm of the blurred map. The step depends on the 3x3 blurred cells around the
+peak alone, so 13x13 cells per map are read instead of blurring all of them. Where the clip of the logarithm acts on one
+of the nine, the scale of the whole blurred map matters, and that map alone is blurred in full.
 
 Shapes: B people, K keypoints, h x w heatmap cells, M some of the B * K maps.
 """
@@ -58,6 +58,7 @@ def decode(heatmaps: Tensor, *, compat: Compat = "default", max_step: float | No
     if heatmaps.ndim != 4 or min(heatmaps.shape[-2:]) < 2 or heatmaps.dtype != torch.float32:
         got = f"{heatmaps.dtype} {tuple(heatmaps.shape)}"
         raise InputError(f"decode: expected heatmaps (B, K, h, w) of float32 and at least 2x2 cells; got {got}")
+    heatmaps = heatmaps.contiguous()
     peaks, scores = find_peaks(heatmaps)
     if not scores.numel():
         return Decoded(peaks.float(), scores)
@@ -79,10 +80,9 @@ def decode(heatmaps: Tensor, *, compat: Compat = "default", max_step: float | No
 def find_peaks(heatmaps: Tensor) -> tuple[Tensor, Tensor]:
     """The first largest cell of every map in row order: (B, K, 2) int64 x, y, and its value (B, K)."""
     # Reducing rows first is vectorised on every device; an arg max over whole maps costs four times as much on a CPU.
-    rows = heatmaps.amax(-1)
-    y = rows.argmax(-1)
+    scores, y = heatmaps.amax(-1).max(-1)
     best_rows = heatmaps.gather(2, y[..., None, None].expand(-1, -1, 1, heatmaps.shape[-1]))
-    return torch.stack([best_rows[:, :, 0].argmax(-1), y], -1), rows.amax(-1)
+    return torch.stack([best_rows[:, :, 0].argmax(-1), y], -1), scores
 
 
 def blur(maps: Tensor) -> Tensor:
@@ -100,7 +100,9 @@ def blur(maps: Tensor) -> Tensor:
 
 def kernel(device: torch.device) -> Tensor:
     """(11,) float64 samples of the Gaussian, sum 1."""
-    weights = torch.exp(-(torch.arange(-REACH, REACH + 1, dtype=torch.float64, device=device) ** 2) / (2 * BLUR_SIGMA**2))
+    weights = torch.exp(
+        -(torch.arange(-REACH, REACH + 1, dtype=torch.float64, device=device) ** 2) / (2 * BLUR_SIGMA**2)
+    )
     return weights / weights.sum()
 
 
@@ -109,18 +111,20 @@ def _blurred_nine(heatmaps: Tensor, peaks: Tensor, home: torch.device) -> Tensor
     people, points, height, width = heatmaps.shape
     around = torch.arange(-REACH - 1, REACH + 2, device=heatmaps.device)
     x, y = (peaks[..., axis, None] + around for axis in (0, 1))
-    inside = ((y >= 0) & (y < height))[..., :, None] & ((x >= 0) & (x < width))[..., None, :]
-    b = torch.arange(people, device=heatmaps.device)[:, None, None, None]
-    k = torch.arange(points, device=heatmaps.device)[:, None, None]
-    patches = heatmaps[b, k, y.clamp(0, height - 1)[..., :, None], x.clamp(0, width - 1)[..., None, :]] * inside
-    patches, peaks = patches.to(home).double(), peaks.to(home)
+    inside = ((y >= 0) & (y < height)).float()[..., :, None] * ((x >= 0) & (x < width)).float()[..., None, :]
+    first_row = torch.arange(people * points, device=heatmaps.device).view(people, points, 1) * height
+    cells = (first_row + y.clamp(0, height - 1))[..., :, None] * width + x.clamp(0, width - 1)[..., None, :]
+    patches = heatmaps.view(-1).index_select(0, cells.view(-1)).view(cells.shape) * inside
     taps = torch.stack([pad(kernel(home), (left, 2 - left)) for left in range(3)])
-    nine = taps @ patches @ taps.T
+    # One product with the two-dimensional kernels; batches of 13x13 products would take a hundred times as long.
+    nine = (patches.to(home).double().flatten(-2) @ torch.kron(taps, taps).T).view(people, points, 3, 3)
     # Which of the three blurred rows (columns) stands for the one before, at, and after the peak.
-    before_after = torch.tensor([-1, 0, 1], device=home)
-    columns, rows = ((peaks[..., a, None] + before_after).clamp(0, n - 1) for a, n in ((0, width), (1, height)))
-    rows, columns = rows - peaks[..., 1, None] + 1, columns - peaks[..., 0, None] + 1
-    return nine.gather(-2, rows[..., None].expand_as(nine)).gather(-1, columns[..., None, :].expand_as(nine))
+    offsets, peaks = torch.tensor([-1, 0, 1], device=home), peaks.to(home)
+    columns, rows = (
+        (peaks[..., axis, None] + offsets).clamp(0, size - 1) - peaks[..., axis, None] + 1
+        for axis, size in ((0, width), (1, height))
+    )
+    return nine.take_along_dim(rows[..., :, None], -2).take_along_dim(columns[..., None, :], -1)
 
 
 def _factors(heatmaps: Tensor, nine: Tensor, tops: Tensor) -> Tensor:
@@ -141,7 +145,7 @@ def _blurred_maxima(heatmaps: Tensor, which: Tensor) -> Tensor:
     """(M,) maxima of the blurred maps `which` (M, 2) of person and keypoint."""
     # A few maps at a time stay in a CPU's cache; a GPU wants enough to be busy.
     at_once = 4 if heatmaps.device.type == "cpu" else 256
-    parts = which.to(heatmaps.device).split(at_once)
+    parts = torch.split(which.to(heatmaps.device), at_once)
     return torch.cat([blur(heatmaps[part[:, 0], part[:, 1]]).amax((-2, -1)) for part in parts])
 
 
@@ -181,7 +185,7 @@ def _scaled_corners(heatmaps: Tensor, which: Tensor, tops: Tensor) -> Tensor:
     """(M, 3) float64 first, bottom left and bottom right cell of the blurred and rescaled maps `which` (M, 2)."""
     b, k = which.to(heatmaps.device).T
     spans = slice(0, REACH + 1), slice(-REACH - 1, None)
-    corners = [blur(heatmaps[b, k][:, spans[i], spans[j]])[:, -i, -j] for i, j in ((0, 0), (1, 0), (1, 1))]
+    corners = [blur(heatmaps[..., spans[i], spans[j]][b, k])[:, -i, -j] for i, j in ((0, 0), (1, 0), (1, 1))]
     scaled = torch.stack(corners, -1).to(tops.device).double()
     b, k = which.T
     factors = tops[b, k] / _blurred_maxima(heatmaps, which).to(tops)
@@ -212,15 +216,16 @@ def encode(
             f"encode: keypoints {tuple(keypoints.shape)} and visible {tuple(visible.shape)} for input {input_hw} and "
             f"grid {grid_hw}; expected (..., K, 2), (..., K) and at least 2x2 cells"
         )
-    shown = visible >= 0.5
-    reaches, factors = shown, []
-    for axis, (pixels, cells) in enumerate([(input_hw[1], grid_hw[1]), (input_hw[0], grid_hw[0])]):
-        # float32 decides ties: the crop's centre 383.5 belongs to cell 95, not 96.
-        position = keypoints[..., axis].float() / torch.tensor((pixels - 1) / (cells - 1), dtype=torch.float32)
-        offset = torch.arange(cells, device=position.device) - torch.trunc(position + 0.5)[..., None]
-        window = offset.abs() <= 3 * sigma
-        distance = torch.arange(cells, device=position.device) - position[..., None]
-        factors.append(torch.exp(-(distance**2) / (2 * sigma**2)) * window)
-        # The original counts one cell more on this side, whose window is empty all the same.
-        reaches = reaches & ((offset[..., 0] <= 3 * sigma) & True)
-    raise AssertionError
+    radius = 3 * sigma
+    shown, reaches, profiles = visible >= 0.5, torch.ones_like(visible, dtype=torch.bool), []
+    for axis, (pixels, size) in enumerate(zip(input_hw[::-1], grid_hw[::-1], strict=True)):
+        # float32 decides ties: the crop's centre 383.5 of 768 belongs to cell 95, not 96.
+        position = keypoints[..., axis].float() / torch.tensor((pixels - 1) / (size - 1), dtype=torch.float32)
+        middle = torch.trunc(position + 0.5)
+        reaches &= (middle - radius < size) & (middle + radius + 1 >= 0)
+        cells = torch.arange(size, device=keypoints.device)
+        window = (cells - middle[..., None]).abs() <= radius
+        profiles.append(torch.exp(-((cells - position[..., None]) ** 2) / (2 * sigma**2)).where(window, 0))
+    columns, rows = profiles
+    heatmaps = rows[..., :, None] * columns[..., None, :] * shown[..., None, None]
+    return heatmaps, visible.float() * (reaches | ~shown)

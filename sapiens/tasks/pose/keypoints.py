@@ -1,8 +1,8 @@
 """The 308 keypoints: names, mirror partners, parts, colours, OKS constants and the links drawn between them.
 
-Left and right are the person's own. Points 0..14 are the body without the wrists, 15..20 the feet, 21..40 the right hand
-and 41 its wrist, 42..61 the left hand and 62 its wrist, 63..69 elbows, acromions and neck, 70..307 the face. Within a
-finger the order is tip ("4"), 3, 2, base ("third_joint").
+Left and right are the person's own. Points 0..14 are the body without the wrists, 15..20 the feet, 21..40 the right
+hand and 41 its wrist, 42..61 the left hand and 62 its wrist, 63..69 elbows, acromions and neck, 70..307 the face.
+Within a finger the order is tip ("4"), 3, 2, base ("third_joint").
 
 Mirror partners follow the table, not the names: the inner-helix points 2 and 8 of the ears are cross-named, and
 numbered points of eyelids, brows, lips, irises and pupils run in one image direction on both sides.

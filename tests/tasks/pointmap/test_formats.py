@@ -12,7 +12,7 @@ from helpers_dense import PICTURES, golden
 from sapiens.errors import InputError
 from sapiens.tasks.pointmap import TASK
 from sapiens.tasks.pointmap.formats import point_cloud, write_ply
-from sapiens.tasks.pointmap.glb import STEEPEST, TO_GLTF, write_glb
+from sapiens.tasks.pointmap.glb import TO_GLTF, write_glb
 
 
 def ply_header(path):
@@ -162,7 +162,8 @@ def test_write_glb__mesh_comes_back_facing_the_camera(slanted, tmp_path):
 
 def test_write_glb__mesh_is_cut_at_gaps_and_holes(slanted, tmp_path):
     points = slanted(4, 6).points.copy()
-    points[:, 3:, 2] += STEEPEST  # a step far steeper than the pixels are wide
+    points[..., 0] += 0.5 * points[..., 2]  # seen at an angle, where a step in depth is a step to the side as well
+    points[:, 3:] *= 2  # every point stays on its ray
     points[0, 0] = np.nan
     document, binary = glb_parts(write_glb(slanted(4, 6, points=points), tmp_path / "x.glb", mesh=True))
     (primitive,) = document["meshes"][0]["primitives"]

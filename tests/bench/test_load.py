@@ -1,0 +1,22 @@
+"""The benchmark of loading, at a size that takes no time."""
+
+from __future__ import annotations
+
+from sapiens.bench import load
+from sapiens.weights import identify
+
+
+def test_run__every_case_at_nano(tmp_path):
+    report = load.run(repeats=1, workdir=tmp_path, size="nano")
+    assert [row["case"] for row in report["rows"]] == list(load.CASES)
+    for row in report["rows"]:
+        assert row["s, cached"] > 0
+        assert row["s, cached, touched"] >= row["s, cached"]
+
+
+def test_make_file__once_and_like_the_released_one(tmp_path):
+    path = load.make_file(tmp_path, "nano")
+    made = path.stat().st_mtime_ns
+    assert load.make_file(tmp_path, "nano").stat().st_mtime_ns == made
+    found = identify(path)
+    assert (found.task, found.size) == ("pose", "nano")

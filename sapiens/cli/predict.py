@@ -75,7 +75,7 @@ def predict(
     check_output(out, found.folders)
     stems = output_stems(found.sources, found.bases)
     writer = Writer(out, stems, wanted, [kind.strip() for kind in save.split(",") if kind.strip()],
-                    side_by_side=side_by_side or compat == "reference")  # fmt: skip
+                    side_by_side=side_by_side)  # fmt: skip
     make_folder(out)
     if found.skipped and not quiet:
         say("note", f"{len(found.skipped)} files in the input folders are not pictures and are left alone")

@@ -56,7 +56,7 @@ def open_container(data: bytes, name: str) -> Container:
             except _StructureError as error:
                 raise InputError(f"{name}: {form} file {error}") from None
             except (struct.error, IndexError, ValueError, OverflowError) as error:
-                raise InputError(f"{name}: {form} file ends early; {len(data)} bytes are there") from error
+                raise InputError(f"{name}: {form} file is cut off or damaged, at {len(data)} bytes") from error
             if min(found.size_hw) < 1:
                 raise InputError(f"{name}: {form} file says it is {found.size_hw[1]}x{found.size_hw[0]} pixels")
             return found

@@ -6,17 +6,16 @@ from collections.abc import Callable, Iterator
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-import numpy as np
-import numpy.typing as npt
-
 from sapiens.tasks.base import People
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
     from sapiens.detection import Detector
     from sapiens.inference.engine import Item
 
 NOBODY = "no person found"
-WHOLE = "the whole picture is taken as one person"
 BoxesOf = Callable[["Item"], "npt.NDArray[np.float32] | None"]
 
 
@@ -56,23 +55,16 @@ class PeopleFinder:
 
     def find(self, item: Item) -> None:
         """Set `item.people`."""
+        from sapiens.detection import WHOLE_IMAGE_NOTE, Detections, validate_boxes, whole_image
+
         frame = item.take()
         given = self._boxes(item) if self._boxes is not None else None
         if given is not None:
-            from sapiens.detection import validate_boxes
-
-            boxes, scores = validate_boxes(given, frame.size_hw, name=item.source.id)
-            item.people = People(boxes, scores, None if len(boxes) else NOBODY)
+            found, note = Detections(*validate_boxes(given, frame.size_hw, name=item.source.id)), None
         elif self._whole_image:
-            item.people = whole_picture(frame.size_hw)
+            found, note = whole_image(frame.size_hw), WHOLE_IMAGE_NOTE
         else:
-            found = self.detector([frame.image])[0]
-            item.people = People(found.boxes_xyxy, found.scores, None if len(found.scores) else NOBODY)
-            if not len(item.people) and self._whole_if_nobody:
-                item.people = whole_picture(frame.size_hw)
-
-
-def whole_picture(size_hw: tuple[int, int]) -> People:
-    """One box over the whole picture, (0, 0, w-1, h-1), marked as such."""
-    height, width = size_hw
-    return People(np.array([[0, 0, width - 1, height - 1]], np.float32), np.ones(1, np.float32), WHOLE)
+            found, note = self.detector([frame.image])[0], None
+            if not len(found) and self._whole_if_nobody:
+                found, note = whole_image(frame.size_hw), WHOLE_IMAGE_NOTE
+        item.people = People(found.boxes_xyxy, found.scores, note or (None if len(found) else NOBODY))

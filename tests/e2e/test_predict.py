@@ -9,30 +9,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from command import sapiens_cli
 from PIL import Image
-from typer.testing import CliRunner, Result
 
 import sapiens
-from sapiens.cli import main as command
 
 NANO = ["--size", "nano", "--weights", "untrained", "--device", "cpu"]
-
-
-def sapiens_cli(*arguments: object, stdin: bytes | None = None) -> Result:
-    """Run in this process; expected errors are printed as `main` prints them."""
-    from sapiens.cli.console import say_error
-    from sapiens.errors import SapiensError
-
-    result = CliRunner().invoke(command.app, [str(a) for a in arguments], input=stdin)
-    if isinstance(result.exception, SapiensError):
-        result.shown = result.exception.message
-        result.exit_code = 1
-        assert say_error is not None
-    else:
-        result.shown = result.stderr
-        if result.exception is not None and not isinstance(result.exception, SystemExit):
-            raise result.exception
-    return result
 
 
 def save(path: Path, height: int = 24, width: int = 18, seed: int = 0) -> Path:

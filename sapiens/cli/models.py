@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 CONVENTION = (
     "params: exact, of the modules as built. GMAC: 10^9 multiply-adds of one picture at the input size, convolutions "
-    "and matrix products, counted by torch.utils.flop_counter; attn: the attention products among them. TFLOP: twice the "
-    "multiply-adds, 10^12. Published FLOPs follow no single convention; the nearest is multiply-adds without "
+    "and matrix products, counted by torch.utils.flop_counter; attn: the attention products among them. TFLOP: twice "
+    "the multiply-adds, 10^12. Published FLOPs follow no single convention; the nearest is multiply-adds without "
     "attention (GMAC - attn). Memory: weights alone, per dtype."
 )
 

@@ -6,6 +6,7 @@ import json
 import sys
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -85,8 +86,9 @@ def predict(
     predictors = _load(helper + names, size, weights or [], detector, option or [], settings)
     finder = _finder(predictors, boxes, whole_image)
     report = Report(as_json=as_json, quiet=quiet)
-    with progress(",".join(names), len(found.sources), quiet=quiet or as_json) as advance:
-        items = run(found.sources, predictors, finder=finder, mask=_mask(mask), write=writer)
+    run_items = run(found.sources, predictors, finder=finder, mask=_mask(mask), write=writer)
+    bar = progress(",".join(names), len(found.sources), quiet=quiet or as_json)
+    with closing(run_items) as items, bar as advance:
         for item in items:
             report.add(item)
             advance()

@@ -111,17 +111,24 @@ class Letterbox:
         return padded
 
     def cut(self, maps: Tensor) -> Tensor:
-        """Network outputs (..., C, h, w) of `target_hw` without the padding: (..., C, *content_hw).
+        """Network outputs (..., C, h, w) without the padding: (..., C, *content_hw).
+
+        Maps smaller than the input by a whole factor (a quarter, behind the 4K models' window tokenizer) are enlarged
+        to it first, as the padding need not end on one of their cells.
 
         Raises:
-            InputError: maps of another size, on which the padding would lie elsewhere.
+            InputError: maps of another shape, on which the padding would lie elsewhere.
         """
-        if tuple(maps.shape[-2:]) != self.target_hw:
-            raise InputError(f"Letterbox: expected maps of {_by(self.target_hw)}, got {tuple(maps.shape)}")
+        size = tuple(maps.shape[-2:])
+        if size != self.target_hw:
+            factors = {target / have for target, have in zip(self.target_hw, size, strict=True)}
+            if len(factors) > 1 or not min(factors).is_integer():
+                raise InputError(f"Letterbox: expected maps of {_by(self.target_hw)}, got {tuple(maps.shape)}")
+            maps = resize_maps(maps, self.target_hw)
         return maps[(..., *self._content)]
 
     def restore(self, maps: Tensor) -> Tensor:
-        """Network outputs (..., C, h, w) of `target_hw`, cut and bilinearly resized to the picture: (..., C, H, W)."""
+        """Network outputs (..., C, h, w), cut and bilinearly resized to the picture: (..., C, H, W)."""
         return resize_maps(self.cut(maps), self.source_hw)
 
     def points_to_input(self, points_xy: npt.ArrayLike) -> Points:

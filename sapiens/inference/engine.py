@@ -10,7 +10,7 @@ and stops nobody; anything unexpected ends the run at once and names the picture
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -110,7 +110,7 @@ def run(
     mask: MaskOf | None = None,
     write: Step | None = None,
     workers: int = 2,
-) -> Iterator[Item]:
+) -> Generator[Item, None, None]:
     """Move pictures through one or several tasks.
 
     Args:
@@ -122,7 +122,7 @@ def run(
         workers: threads per stage.
 
     Yields:
-        items in input order, each finished or with its error.
+        items in input order, each finished or with its error. Close it (`contextlib.closing`) if it may be left early.
     """
     ahead = 2 + max((p.batch_size for p in predictors), default=1)
     items: Iterator[Item] = (Item(source, index) for index, source in enumerate(sources))

@@ -21,13 +21,14 @@ def overlap(function: Callable[[A], B], items: Iterable[A], *, workers: int, ahe
 
     Raises:
         whatever `function` or `items` raises, at the failing item's turn. Results before it are yielded first, work not
-        yet started is cancelled, and no thread is left running.
+        yet started is cancelled, and no thread is left running. After an early `close` threads end with the item they
+        hold; nobody waits for them.
     """
     source = iter(items)
     pool = ThreadPoolExecutor(max_workers=workers, thread_name_prefix=f"sapiens-{name}")
     pending: deque[Future[B]] = deque()
     failure: Exception | None = None
-    exhausted = False
+    exhausted, wait = False, True
     try:
         while True:
             while not exhausted and len(pending) < ahead:
@@ -42,9 +43,13 @@ def overlap(function: Callable[[A], B], items: Iterable[A], *, workers: int, ahe
             yield pending.popleft().result()
         if failure is not None:
             raise failure
+    except GeneratorExit:
+        # Perhaps the garbage collector, at any moment on any thread: joining threads there can deadlock.
+        wait = False
+        raise
     finally:
         # Threads finish the item they hold, nothing more: a stage's function is one picture's work, never a wait.
-        pool.shutdown(wait=True, cancel_futures=True)
+        pool.shutdown(wait=wait, cancel_futures=True)
         close = getattr(source, "close", None)
         if close is not None:
             close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -161,8 +162,8 @@ class Predictor:
         elif boxes is not None or whole_image:
             raise InputError(f"{self.task.name} works on whole pictures: boxes and whole_image are for pose")
         sources = (picture_source(picture, index) for index, picture in enumerate(pictures))
-        items = run(sources, [self], finder=finder, mask=lambda item: mask_list[item.index])
-        results = [self._result(item) for item in items]
+        with closing(run(sources, [self], finder=finder, mask=lambda item: mask_list[item.index])) as items:
+            results = [self._result(item) for item in items]
         return results if many else results[0]
 
     def stream(self, sources: Any, *, whole_image: bool = False) -> Iterator[Result]:
@@ -178,8 +179,9 @@ class Predictor:
         else:
             found = (picture_source(picture, index) for index, picture in enumerate(sources))
         finder = self.people_finder(whole_image=True) if whole_image else self._finder
-        for item in run(found, [self], finder=finder if self.task.top_down else None):
-            yield self._result(item)
+        with closing(run(found, [self], finder=finder if self.task.top_down else None)) as items:
+            for item in items:
+                yield self._result(item)
 
     def people_finder(self, *, boxes: Callable[[Item], Any] | None = None, whole_image: bool = False) -> PeopleFinder:
         """How this predictor finds people; see `PeopleFinder`."""

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import json
-import zipfile
 from pathlib import Path
 
-import numpy as np
-
-from sapiens.errors import InputError
 from sapiens.tasks import get_task
-from sapiens.tasks.base import Result
+from sapiens.tasks.base import Result, read_saved
 
 
 def load_result(path: str | Path) -> Result:
@@ -19,9 +14,5 @@ def load_result(path: str | Path) -> Result:
     Raises:
         InputError: the file is missing or is not a saved result.
     """
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            task = json.loads(str(archive["meta"]))["task"]
-    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
-        raise InputError(f"{path}: not a saved result ({error})") from error
-    return get_task(task).result.load(path)
+    arrays, meta = read_saved(Path(path))
+    return get_task(meta.task).result.from_arrays(arrays, meta)

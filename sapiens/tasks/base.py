@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import zipfile
+import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -139,15 +141,7 @@ class Result:
         Raises:
             InputError: not such a file, or one of another task.
         """
-        path = Path(path)
-        try:
-            with np.load(path, allow_pickle=False) as archive:
-                arrays = {name: archive[name] for name in archive.files}
-            stored = json.loads(str(arrays.pop("meta")))
-        except (OSError, ValueError, KeyError) as error:
-            raise InputError(f"{path}: not a saved result ({error})") from error
-        stored["size_hw"], stored["notes"] = tuple(stored["size_hw"]), tuple(stored["notes"])
-        meta = Meta(**stored)
+        arrays, meta = read_saved(Path(path))
         if meta.task != cls.task:
             raise InputError(f"{path}: holds a result of {meta.task!r}, not of {cls.task!r}")
         return cls.from_arrays(arrays, meta)
@@ -162,10 +156,33 @@ class Result:
             raise InputError(f"{self.meta.image_id}: the result is {height}x{width}, the picture {chosen.shape}")
         return chosen
 
+    def check_array(self, name: str, value: npt.NDArray[Any], dtype: npt.DTypeLike, *shape: int | None) -> None:
+        """Raise unless `value` has this dtype and this shape (None: any length)."""
+        self.check_shape(name, value, *shape)
+        if value.dtype != dtype:
+            raise InputError(f"{type(self).__name__}.{name}: expected {np.dtype(dtype)}, got {value.dtype}")
+
     def check_shape(self, name: str, value: npt.NDArray[Any], *shape: int | None) -> None:
         """Raise unless `value` has this shape (None: any length)."""
         if value.ndim != len(shape) or any(w is not None and w != g for w, g in zip(shape, value.shape, strict=True)):
             raise InputError(f"{type(self).__name__}.{name}: expected shape {shape}, got {value.shape}")
+
+
+def read_saved(path: Path) -> tuple[dict[str, npt.NDArray[Any]], Meta]:
+    """The arrays and the meta data of a file written by `Result.save`.
+
+    Raises:
+        InputError: not such a file, or a damaged one.
+    """
+    try:
+        # Opened here: numpy leaves a file open whose archive it cannot read.
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in archive.files}
+        stored = json.loads(str(arrays.pop("meta")))
+        meta = Meta(**stored | {"size_hw": tuple(stored["size_hw"]), "notes": tuple(stored["notes"])})
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, zipfile.BadZipFile, zlib.error) as error:
+        raise InputError(f"{path}: not a saved result ({error})") from error
+    return arrays, meta
 
 
 class TaskModel(nn.Module):
@@ -296,6 +313,10 @@ class MaskedResult(Result):
     """
 
     mask: npt.NDArray[np.bool_] | None = None
+
+    def __post_init__(self) -> None:
+        if self.mask is not None:
+            self.check_array("mask", self.mask, np.bool_, *self.meta.size_hw)
 
     def with_mask(self, mask: npt.NDArray[np.bool_]) -> Self:
         """The same result with a foreground mask of the picture's size."""

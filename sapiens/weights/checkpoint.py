@@ -159,7 +159,7 @@ class TorchFile(Checkpoint):
         self.meta = {str(name): tensor.to("meta") for name, tensor in content.items()}
 
     def read(self, name: str, *, stays: bool) -> Tensor:
-        """See `Checkpoint`. Here all of the file stays mapped as long as this object (one of the old kind: in memory)."""
+        """See `Checkpoint`. Here the whole file stays mapped as long as this object (one of the old kind: read)."""
         return self._tensors[name].detach().contiguous()
 
     def beginning(self, name: str) -> bytes:

@@ -83,8 +83,7 @@ def download(
     size = get_size(size).name
     url, target = file_url(task, size), target_path(task, size, root)
     if target.exists():
-        read_header(target)
-        return target
+        return _intact(target, download_command(task, size))
     if env.hub_offline():
         raise WeightsError(f"cannot download {target.name}: HF_HUB_OFFLINE is set", _by_hand(url, target))
     try:
@@ -96,6 +95,14 @@ def download(
         return _download(url, target, progress, download_command(task, size))
     except (OSError, http.client.HTTPException) as error:
         raise _explain(error, url, target) from error
+
+
+def _intact(target: Path, command: str) -> Path:
+    try:
+        read_header(target)
+    except WeightsError as error:
+        raise WeightsError(error.message, f"delete it, then {command}") from error
+    return target
 
 
 def _download(url: str, target: Path, progress: Progress | None, command: str) -> Path:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import re
 import ssl
+import sys
 import urllib.error
 import urllib.request
 from dataclasses import dataclass
@@ -142,12 +143,11 @@ def _open(request: urllib.request.Request, *, follow: bool, timeout_s: float = T
 
 
 def _tls() -> ssl.SSLContext:
-    """Trust what the system trusts; some Python builds do not know how, so use what the Hub's client brings along."""
-    try:
-        system: ssl.SSLContext = importlib.import_module("truststore").SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    except ModuleNotFoundError:
-        context = ssl.create_default_context()
-        if importlib.util.find_spec("certifi") is not None:
-            context.load_verify_locations(importlib.import_module("certifi").where())
-        return context
-    return system
+    """Trust what the system trusts, also where Python alone does not find it."""
+    if sys.platform == "darwin" and importlib.util.find_spec("truststore") is not None:
+        keychain: ssl.SSLContext = importlib.import_module("truststore").SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        return keychain
+    context = ssl.create_default_context()
+    if importlib.util.find_spec("certifi") is not None:
+        context.load_verify_locations(importlib.import_module("certifi").where())
+    return context

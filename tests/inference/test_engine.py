@@ -13,7 +13,11 @@ from sapiens.inference.people import NOBODY
 
 
 def alive() -> list[str]:
-    return [t.name for t in threading.enumerate() if t.name.startswith("sapiens-")]
+    """Our threads that do not end within five seconds."""
+    ours = [t for t in threading.enumerate() if t.name.startswith("sapiens-")]
+    for thread in ours:
+        thread.join(5)
+    return [t.name for t in ours if t.is_alive()]
 
 
 def values(results) -> list[float]:

@@ -1,5 +1,6 @@
 """The one piece of threading: order, bounds, errors, early stops."""
 
+import gc
 import threading
 import time
 from collections.abc import Iterator
@@ -10,7 +11,11 @@ from sapiens.inference.overlap import overlap
 
 
 def threads() -> list[str]:
-    return [t.name for t in threading.enumerate() if t.name.startswith("sapiens-test")]
+    """Our threads that do not end within five seconds."""
+    ours = [t for t in threading.enumerate() if t.name.startswith("sapiens-test")]
+    for thread in ours:
+        thread.join(5)
+    return [t.name for t in ours if t.is_alive()]
 
 
 def run(function, items, workers: int = 3, ahead: int = 4) -> Iterator:
@@ -71,6 +76,20 @@ def test_overlap__consumer_that_stops_closes_the_source() -> None:
             break
     results.close()
     assert closed == [True]
+    assert threads() == []
+
+
+def test_overlap__abandoned_iterators_never_deadlock_the_collector() -> None:
+    """They are collected at any moment, on any thread, also while a thread starts or stops."""
+    for n in range(200):
+        abandoned = run(lambda n: n, iter(range(50)))
+        next(abandoned)
+        holder = [abandoned]
+        holder.append(holder)  # a cycle: only the garbage collector ends it
+        del abandoned, holder
+        if n % 20 == 0:
+            gc.collect()
+    gc.collect()
     assert threads() == []
 
 

@@ -145,7 +145,7 @@ def test_open_checkpoint__pth_cut_short(files, old, part):
     path = files("a.pth", _use_new_zipfile_serialization=not old)
     content = path.read_bytes()
     path.write_bytes(content[: int(len(content) * part)])
-    with pytest.raises(WeightsError, match="cut short|damaged"):
+    with pytest.raises(WeightsError, match=r"cut short|damaged"):
         open_checkpoint(path)
 
 

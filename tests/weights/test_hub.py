@@ -7,6 +7,7 @@ import os
 import shutil
 import socket
 from collections import namedtuple
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -66,6 +67,14 @@ def test_download__there_already(server, target):
     assert len(server.requests) == asked
 
 
+def test_download__there_already_but_damaged(server, target):
+    hub.download("pose", "0.4b")
+    target.write_bytes(CONTENT[:-1])
+    with pytest.raises(WeightsError, match="cut short") as info:
+        hub.download("pose", "0.4b")
+    assert info.value.hint == "delete it, then sapiens download pose --size 0.4b"
+
+
 def test_download__token_stays_with_the_hub(server):
     hub.download("pose", "0.4b")
     sent = dict(server.authorised)
@@ -90,6 +99,13 @@ def test_download__stopped_run_is_resumed_by_the_next(server, target):
     hub.download("pose", "0.4b")
     assert target.read_bytes() == CONTENT
     assert ranges(server) == [None, "bytes=40000-"]
+
+
+def test_download__two_at_once_fetch_it_once(server, target):
+    with ThreadPoolExecutor(2) as pool:
+        found = list(pool.map(lambda _: hub.download("pose", "0.4b", notify=lambda text: None), range(2)))
+    assert found == [target, target]
+    assert ranges(server) == [None]
 
 
 def test_download__new_version_starts_over(server, target):

@@ -72,6 +72,28 @@ def _parts(task: str):
     return build_backbone("nano", out_type="featmap"), build_head("nano", 192)
 
 
+@pytest.mark.skipif(os.name == "nt", reason="a mapped file cannot be deleted there")
+def test_load_model__file_may_be_deleted_or_replaced_afterwards(tmp_path, state):
+    path = save(tmp_path / "a.safetensors", state)
+    model, _ = load(path)
+    other = save(tmp_path / "b.safetensors", random_state(seed=1))
+    other.replace(path)
+    path.unlink()
+    for name, tensor in state.items():
+        torch.testing.assert_close(model.state_dict()[name], tensor, **EXACT)
+
+
+def test_load_model__training_changes_memory_and_not_the_file(tmp_path, state):
+    path = save(tmp_path / "a.safetensors", state)
+    before = path.read_bytes()
+    model, _ = load(path)
+    optimiser = torch.optim.SGD(model.parameters(), lr=1.0)
+    model.backbone.cls_token.square().sum().backward()
+    optimiser.step()
+    torch.testing.assert_close(model.backbone.cls_token.data, -state["backbone.cls_token"])
+    assert path.read_bytes() == before
+
+
 @pytest.mark.parametrize("stored", [torch.float32, torch.bfloat16], ids=["F32", "BF16"])
 @pytest.mark.parametrize(
     ("dtype", "periods"),

@@ -81,7 +81,7 @@ def test_locate__home_directory(tmp_path, monkeypatch):
 
 
 def test_locate__offline_says_what_to_put_where(tmp_path):
-    with pytest.raises(WeightsError, match="no pose weights at 0.4b") as info:
+    with pytest.raises(WeightsError, match=r"no pose weights at 0\.4b") as info:
         locate("pose", "0.4b")
     wanted = tmp_path / "root" / "pose" / "sapiens2_0.4b_pose.safetensors"
     for part in (str(wanted), str(tmp_path / "cache"), "HF_HUB_OFFLINE"):
@@ -101,7 +101,7 @@ def test_locate__albedo_has_no_released_weights(tmp_path):
 
 def test_locate__missing_file_names_its_neighbour(tmp_path):
     put(tmp_path / "sapiens2_1b_pose.safetensors")
-    with pytest.raises(WeightsError, match="sapiens2_1b_pse.safetensors: no such file") as info:
+    with pytest.raises(WeightsError, match=r"sapiens2_1b_pse\.safetensors: no such file") as info:
         locate("pose", "1b", tmp_path / "sapiens2_1b_pse.safetensors")
     assert info.value.hint == f"did you mean {tmp_path / 'sapiens2_1b_pose.safetensors'}?"
     with pytest.raises(WeightsError, match="no such file") as info:

@@ -14,8 +14,8 @@ from __future__ import annotations
 
 import difflib
 import math
-from collections.abc import Callable, Sequence
-from typing import Any, ClassVar
+from collections.abc import Sequence
+from typing import Any, ClassVar, Self
 
 import torch
 import torch.nn.functional as F
@@ -23,13 +23,16 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 EPS = 1e-6
+Table = tuple[Tensor, Tensor]
+"""Sine and cosine of the rotary angles, each (patches, d)."""
 
 
 class RotaryEmbedding(nn.Module):
     """Rotary positions for a 2-D grid of patches.
 
-    Half of the angles come from the row, half from the column, each in -1..1. The released models compute all of this in
-    bfloat16, whatever the dtype of the weights; to give their numbers, so does the default here, step by step.
+    Half of the angles come from the row, half from the column, each in -1..1. The released models were trained with
+    every step of this rounded to bfloat16, whatever the dtype of the weights; so does the default here. The table's
+    dtype is that of `dtype` and the buffer `periods` together: casting the module to float32 makes it float32.
 
     Args:
         head_dim: size of a head, divisible by 4.
@@ -43,6 +46,8 @@ class RotaryEmbedding(nn.Module):
     Raises:
         ValueError: a head size or a combination of arguments that cannot be.
     """
+
+    CACHED_GRIDS = 8
 
     periods: Tensor
 
@@ -62,83 +67,87 @@ class RotaryEmbedding(nn.Module):
         super().__init__()
         if head_dim % 4:
             raise ValueError(f"rotary positions need a head size divisible by 4, got {head_dim}")
-        if (base is None) == (min_period is None or max_period is None):
-            raise ValueError("give either pos_embed_rope_base, or both pos_embed_rope_min_period and _max_period")
         if normalize_coords not in ("separate", "max", "min"):
-            raise ValueError(f"pos_embed_rope_normalize_coords: expected separate, max or min, got {normalize_coords!r}")
+            raise ValueError(f"normalize_coords: expected separate, max or min, got {normalize_coords!r}")
+        if min(jitter or 1, rescale or 1) < 1:
+            raise ValueError(f"jitter and rescale are at least 1, got {jitter} and {rescale}")
         self.normalize_coords = normalize_coords
         self.shift, self.jitter, self.rescale = shift, jitter, rescale
         # Kept apart from the buffer's dtype: casting the module changes the buffer, and only the buffer.
         self.dtype = torch.bfloat16 if dtype == "bf16" else torch.float32
-        self.register_buffer("periods", _periods(head_dim, base, min_period, max_period, self.dtype))
-        self._tables: dict[tuple[Any, ...], tuple[Tensor, Tensor]] = {}
+        self.register_buffer("periods", _periods(head_dim // 4, base, min_period, max_period, self.dtype))
+        self._tables: dict[tuple[int, int], tuple[Tensor, int, Table]] = {}
 
-    def forward(self, rows: int, cols: int) -> tuple[Tensor, Tensor]:
+    def forward(self, rows: int, cols: int) -> Table:
         """Sine and cosine for a grid, each (rows * cols, head_dim), patches row by row."""
-        augmented = self.training and any(v is not None for v in (self.shift, self.jitter, self.rescale))
-        if augmented or torch.compiler.is_compiling() or self.periods.is_meta:
-            return self._table(rows, cols, augment=augmented)
+        augment = self.training and not (self.shift is None and self.jitter is None and self.rescale is None)
         periods = self.periods
-        version = 0 if periods.is_inference() else periods._version
-        key = (rows, cols, periods.device, periods.dtype, version)
-        table = self._tables.get(key)
-        if table is None:
+        # What is traced must not be kept, and a change of an inference tensor goes unseen.
+        if augment or torch.compiler.is_compiling() or periods.is_inference():
+            return self._table(rows, cols, augment=augment)
+        made_from, version, table = self._tables.get((rows, cols), (None, 0, None))
+        if table is None or made_from is not periods or version != periods._version:
             # Ordinary tensors even if asked for in inference mode, so that a later training step may use them.
-            with torch.inference_mode(mode=False), torch.no_grad():
-                table = self._table(rows, cols, augment=False)
-            if len(self._tables) >= 8:
-                self._tables.clear()
-            self._tables[key] = table
+            with torch.inference_mode(mode=False):
+                table = self._table(rows, cols)
+            if type(table[0]) is Tensor:  # not a fake one
+                if len(self._tables) >= self.CACHED_GRIDS:
+                    self._tables.clear()
+                self._tables[rows, cols] = (periods, periods._version, table)
         return table
 
-    def _table(self, rows: int, cols: int, *, augment: bool) -> tuple[Tensor, Tensor]:
-        # Every operation rounds to `dtype`; their order is part of the released models' numbers.
+    def _table(self, rows: int, cols: int, *, augment: bool = False) -> Table:
+        # Every step is rounded; their order is part of the released models' numbers.
+        periods = self.periods
+        dtype = torch.promote_types(self.dtype, periods.dtype)
         lengths = {"separate": (rows, cols), "max": (max(rows, cols),) * 2, "min": (min(rows, cols),) * 2}
-        axes = [
-            2.0 * (torch.arange(0.5, n, dtype=self.dtype, device=self.periods.device) / length) - 1.0
-            for n, length in zip((rows, cols), lengths[self.normalize_coords], strict=True)
-        ]
+        axes = []
+        for count, length in zip((rows, cols), lengths[self.normalize_coords], strict=True):
+            centres = torch.arange(0.5, count, dtype=self.dtype, device=periods.device).float()
+            axes.append(_round(2 * _round(centres / length, self.dtype) - 1, self.dtype))
         if augment:
-            axes = self._augment(axes)
-        row, col = ((2 * math.pi * axis)[:, None] / self.periods for axis in axes)
-        shape = (rows, cols, row.shape[1])
-        angles = torch.cat([row[:, None].expand(shape), col[None].expand(shape)], -1).flatten(0, 1).tile(2)
-        return angles.sin(), angles.cos()
+            axes = [_round(axis, self.dtype) for axis in self._augment(axes)]
+        turns = [_round(2 * math.pi * axis, self.dtype)[:, None] / periods for axis in axes]
+        shape = (rows, cols, periods.shape[0])
+        angles = torch.cat([turns[0][:, None].expand(shape), turns[1][None].expand(shape)], -1)
+        angles = _round(angles.reshape(rows * cols, -1).repeat(1, 2), dtype)
+        return angles.sin().to(dtype), angles.cos().to(dtype)
 
     def _augment(self, axes: list[Tensor]) -> list[Tensor]:
-        def draw(count: int, low: float, high: float) -> Tensor:
-            return torch.empty(count, dtype=self.dtype, device=self.periods.device).uniform_(low, high)
+        def draw(count: int, bound: float) -> list[Tensor]:
+            return list(torch.empty(count, device=self.periods.device).uniform_(-bound, bound))
 
         if self.shift is not None:
-            axes = [axis + offset for axis, offset in zip(axes, draw(2, -self.shift, self.shift), strict=True)]
+            axes = [axis + offset for axis, offset in zip(axes, draw(2, self.shift), strict=True)]
         if self.jitter is not None:
-            end = math.log(self.jitter)
-            axes = [axis * factor for axis, factor in zip(axes, draw(2, -end, end).exp(), strict=True)]
+            axes = [axis * power.exp() for axis, power in zip(axes, draw(2, math.log(self.jitter)), strict=True)]
         if self.rescale is not None:
-            end = math.log(self.rescale)
-            factor = draw(1, -end, end).exp()
+            factor = draw(1, math.log(self.rescale))[0].exp()
             axes = [axis * factor for axis in axes]
         return axes
 
-    def _apply(self, fn: Callable[..., Any], recurse: bool = True) -> RotaryEmbedding:
-        self._tables.clear()
-        super()._apply(fn, recurse)
-        return self
-
-    def _load_from_state_dict(self, *args: Any, **kwargs: Any) -> None:
-        self._tables.clear()
-        super()._load_from_state_dict(*args, **kwargs)
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_tables": {}}
 
 
-def _periods(
-    head_dim: int, base: float | None, low: float | None, high: float | None, dtype: torch.dtype
-) -> Tensor:
-    count = head_dim // 4
-    if base is not None:
-        return base ** (2 * torch.arange(count, dtype=dtype) / (head_dim // 2))
-    assert low is not None and high is not None, "checked by the caller"
-    ratio = high / low
-    return ratio ** torch.linspace(0, 1, count, dtype=dtype) / ratio * high
+def _periods(count: int, base: float | None, low: float | None, high: float | None, dtype: torch.dtype) -> Tensor:
+    if base is not None and low is None and high is None:
+        return base ** (2 * torch.arange(count, dtype=dtype) / (2 * count))
+    if base is None and low is not None and high is not None:
+        ratio = high / low
+        return ratio ** torch.linspace(0, 1, count, dtype=dtype) / ratio * high
+    raise ValueError("rotary periods: give either the base, or both the shortest and the longest period")
+
+
+def _round(x: Tensor, dtype: torch.dtype) -> Tensor:
+    """Values of `dtype`, in float32 if that is bfloat16."""
+    if dtype is not torch.bfloat16:
+        return x
+    if torch.compiler.is_compiling() and not torch.compiler.is_exporting():
+        # The compiler leaves out conversions there and back, and the table would be off by up to 0.03.
+        bits = x.view(torch.int32)
+        return ((bits + 0x7FFF + ((bits >> 16) & 1)) & -0x10000).view(torch.float32)
+    return x.bfloat16().float()
 
 
 def rotate(x: Tensor, sin: Tensor, cos: Tensor) -> Tensor:
@@ -148,12 +157,22 @@ def rotate(x: Tensor, sin: Tensor, cos: Tensor) -> Tensor:
     """
     dtype, half = x.dtype, x.shape[-1] // 2
     x = x.to(sin.dtype)
-    leading, patches = x.split([x.shape[-2] - sin.shape[0], sin.shape[0]], -2)
-    first, second = patches.split(half, -1)
+    start = x.shape[-2] - sin.shape[0]
+    first, second = x[..., start:, :half], x[..., start:, half:]
     # The two halves of the table are equal; products and sum round one by one, as in the released models.
     sin, cos = sin[:, :half], cos[:, :half]
     turned = torch.cat([first * cos - second * sin, second * cos + first * sin], -1)
-    return torch.cat([leading, turned], -2).to(dtype)
+    return torch.cat([x[..., :start, :], turned], -2).to(dtype)
+
+
+class RMSNorm(nn.RMSNorm):
+    """torch's, with the weight in the input's dtype: they differ under autocast, where torch would warn and be slow."""
+
+    def __init__(self, dim: int) -> None:
+        super().__init__(dim, eps=EPS)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.rms_norm(x, self.normalized_shape, self.weight.to(x.dtype), self.eps)
 
 
 class LayerScale(nn.Module):
@@ -169,12 +188,13 @@ class LayerScale(nn.Module):
 
 
 class Attention(nn.Module):
-    """Multi-head attention with fewer key-value heads than query heads, query-key norm and rotary positions."""
+    """Multi-head attention: key-value heads shared by query heads, query-key norm, rotary positions, LayerScale."""
 
     def __init__(
         self,
         embed_dims: int,
         num_heads: int,
+        *,
         num_kv_heads: int | None = None,
         attn_drop_rate: float = 0.0,
         drop_rate: float = 0.0,
@@ -185,30 +205,31 @@ class Attention(nn.Module):
         super().__init__()
         self.num_heads, self.num_kv_heads = num_heads, num_kv_heads or num_heads
         if embed_dims % num_heads or num_heads % self.num_kv_heads:
-            raise ValueError(f"width {embed_dims}, {num_heads} heads, {self.num_kv_heads} key-value heads do not divide")
+            raise ValueError(f"heads do not divide: width {embed_dims}, {num_heads} heads, {num_kv_heads} with keys")
         self.head_dim = embed_dims // num_heads
         self.attn_drop_rate = attn_drop_rate
         self.wq = nn.Linear(embed_dims, embed_dims, bias=qkv_bias)
         self.wk = nn.Linear(embed_dims, self.num_kv_heads * self.head_dim, bias=qkv_bias)
         self.wv = nn.Linear(embed_dims, self.num_kv_heads * self.head_dim, bias=qkv_bias)
-        self.q_norm = nn.RMSNorm(self.head_dim, eps=EPS) if use_qk_norm else nn.Identity()
-        self.k_norm = nn.RMSNorm(self.head_dim, eps=EPS) if use_qk_norm else nn.Identity()
+        self.q_norm = RMSNorm(self.head_dim) if use_qk_norm else nn.Identity()
+        self.k_norm = RMSNorm(self.head_dim) if use_qk_norm else nn.Identity()
         self.proj = nn.Linear(embed_dims, embed_dims)
         self.proj_drop = nn.Dropout(drop_rate)
         self.gamma = LayerScale(embed_dims, layer_scale_init_value) if layer_scale_init_value > 0 else nn.Identity()
 
-    def forward(self, x_BND: Tensor, rope: tuple[Tensor, Tensor] | None) -> Tensor:
-        B, N, _ = x_BND.shape
-        q = self.q_norm(self.wq(x_BND).view(B, N, self.num_heads, self.head_dim)).transpose(1, 2)
-        k = self.k_norm(self.wk(x_BND).view(B, N, self.num_kv_heads, self.head_dim)).transpose(1, 2)
-        v = self.wv(x_BND).view(B, N, self.num_kv_heads, self.head_dim).transpose(1, 2)
+    def forward(self, x_BND: Tensor, rope: Table | None = None) -> Tensor:
+        (B, N, _), H, K, d = x_BND.shape, self.num_heads, self.num_kv_heads, self.head_dim
+        q_BHNd = self.q_norm(self.wq(x_BND).view(B, N, H, d)).transpose(1, 2)
+        k_BKNd = self.k_norm(self.wk(x_BND).view(B, N, K, d)).transpose(1, 2)
+        v_BKNd = self.wv(x_BND).view(B, N, K, d).transpose(1, 2)
         if rope is not None:
-            q, k = rotate(q, *rope), rotate(k, *rope)
-        # Without a mask queries do not see one another: those that share a key-value head can stand in one long
-        # sequence. No key or value is copied, on any backend; the grouping is a view.
-        q = q.reshape(B, self.num_kv_heads, -1, self.head_dim)
-        y = F.scaled_dot_product_attention(q, k, v, dropout_p=self.attn_drop_rate if self.training else 0.0)
-        y_BND = y.reshape(B, self.num_heads, N, self.head_dim).transpose(1, 2).reshape(B, N, -1)
+            q_BHNd, k_BKNd = rotate(q_BHNd, *rope), rotate(k_BKNd, *rope)
+        # Queries do not see one another, so the H/K heads that share a key-value head can stand in one long sequence.
+        # No key or value is copied, on any backend; torch's enable_gqa has no fused float32 kernel on CUDA.
+        y = F.scaled_dot_product_attention(
+            q_BHNd.reshape(B, K, -1, d), k_BKNd, v_BKNd, dropout_p=self.attn_drop_rate if self.training else 0.0
+        )
+        y_BND = y.reshape(B, K, H // K, N, d).permute(0, 3, 1, 2, 4).reshape(B, N, H * d)
         out: Tensor = self.gamma(self.proj_drop(self.proj(y_BND)))
         return out
 
@@ -232,12 +253,12 @@ class Block(nn.Module):
 
     def __init__(self, embed_dims: int, num_heads: int, feedforward_channels: int, **attention: Any) -> None:
         super().__init__()
-        self.ln1 = nn.RMSNorm(embed_dims, eps=EPS)
+        self.ln1 = RMSNorm(embed_dims)
         self.attn = Attention(embed_dims, num_heads, **attention)
-        self.ln2 = nn.RMSNorm(embed_dims, eps=EPS)
+        self.ln2 = RMSNorm(embed_dims)
         self.ffn = SwiGLU(embed_dims, feedforward_channels)
 
-    def forward(self, x: Tensor, rope: tuple[Tensor, Tensor] | None = None) -> Tensor:
+    def forward(self, x: Tensor, rope: Table | None = None) -> Tensor:
         x = x + self.attn(self.ln1(x), rope)
         out: Tensor = x + self.ffn(self.ln2(x))
         return out
@@ -249,14 +270,13 @@ class WindowTokenizer(nn.Module):
     CHUNK = 1024
     """Windows at a time; bounds the memory and changes no result."""
 
-    def __init__(self, embed_dims: int, num_heads: int, num_layers: int, window_size: int, qkv_bias: bool = True) -> None:
+    def __init__(self, embed_dims: int, num_heads: int, num_layers: int, window_size: int) -> None:
         super().__init__()
         self.window_size = window_size
         self.w_cls = nn.Parameter(torch.zeros(1, 1, embed_dims))
         self.local_pos_embed = nn.Parameter(torch.zeros(1, 1 + window_size**2, embed_dims))
         self.blocks = nn.ModuleList(
-            Block(embed_dims, num_heads, 4 * embed_dims, qkv_bias=qkv_bias, use_qk_norm=False)
-            for _ in range(num_layers)
+            Block(embed_dims, num_heads, 4 * embed_dims, use_qk_norm=False) for _ in range(num_layers)
         )
 
     def forward(self, x_BND: Tensor, rows: int, cols: int) -> tuple[Tensor, int, int]:
@@ -265,20 +285,19 @@ class WindowTokenizer(nn.Module):
         Raises:
             ValueError: a grid that the window does not divide.
         """
-        B, _, D = x_BND.shape
-        w = self.window_size
+        (B, _, D), w = x_BND.shape, self.window_size
         if rows % w or cols % w:
-            raise ValueError(f"a grid of {rows}x{cols} patches does not divide into {w}x{w} windows")
-        windows = x_BND.view(B, rows // w, w, cols // w, w, D).transpose(2, 3).reshape(-1, w * w, D)
+            raise ValueError(f"image: {rows}x{cols} patches do not divide into the tokenizer's {w}x{w} windows")
+        windows = x_BND.reshape(B, rows // w, w, cols // w, w, D).transpose(2, 3).reshape(-1, w * w, D)
         recompute = self.training and torch.is_grad_enabled()
-        chunks = [
-            checkpoint(self._encode, chunk, use_reentrant=False) if recompute else self._encode(chunk)
-            for chunk in windows.split(self.CHUNK)
-        ]
-        return torch.cat(chunks).view(B, -1, D), rows // w, cols // w
+        tokens = []
+        for start in range(0, windows.shape[0], self.CHUNK):
+            chunk = windows[start : start + self.CHUNK]
+            tokens.append(checkpoint(self._encode, chunk, use_reentrant=False) if recompute else self._encode(chunk))
+        return torch.cat(tokens).reshape(B, -1, D), rows // w, cols // w
 
     def _encode(self, windows: Tensor) -> Tensor:
-        tokens = torch.cat([self.w_cls.expand(len(windows), -1, -1), windows], 1) + self.local_pos_embed
+        tokens = torch.cat([self.w_cls.expand(windows.shape[0], -1, -1), windows], 1) + self.local_pos_embed
         for block in self.blocks:
             tokens = block(tokens)
         return tokens[:, 0]
@@ -289,17 +308,25 @@ class PatchEmbed(nn.Module):
 
     def __init__(self, in_channels: int, embed_dims: int, patch_size: int, patch_cfg: dict[str, Any]) -> None:
         super().__init__()
-        allowed = {"kernel_size", "stride", "dilation", "bias"}
-        settings = {"kernel_size": patch_size, "stride": patch_size}
-        settings |= {name: value for name, value in patch_cfg.items() if name != "padding"}
-        if unknown := sorted(set(settings) - allowed):
-            raise ValueError(f"patch_cfg: unknown {', '.join(unknown)}; known: {', '.join(sorted(allowed))}")
-        self.projection = nn.Conv2d(in_channels, embed_dims, **settings)
+        overrides = {name: value for name, value in patch_cfg.items() if name != "padding"}
+        _check_names("patch_cfg", overrides, {"kernel_size", "stride", "dilation", "bias"})
+        self.projection = nn.Conv2d(
+            in_channels, embed_dims, **{"kernel_size": patch_size, "stride": patch_size, **overrides}
+        )
 
     def forward(self, image: Tensor) -> tuple[Tensor, int, int]:
-        x = self.projection(image)
-        rows, cols = x.shape[-2:]
-        return x.flatten(2).transpose(1, 2), rows, cols
+        """(B, C, H, W) -> tokens (B, rows * cols, D) and the grid."""
+        channels, (height, width) = self.projection.in_channels, self.projection.kernel_size
+        if image.dim() != 4 or image.shape[1] != channels or image.shape[2] < height or image.shape[3] < width:
+            expected = f"(B, {channels}, H, W) of at least {height}x{width} pixels"
+            raise ValueError(f"image: expected {expected}, got {tuple(image.shape)}")
+        x: Tensor = self.projection(image)
+        return x.flatten(2).transpose(1, 2), x.shape[2], x.shape[3]
+
+
+def _check_names(where: str, given: dict[str, Any], known: set[str]) -> None:
+    if unknown := sorted(given.keys() - known):
+        raise ValueError(f"{where}: unknown {', '.join(unknown)}; known: {', '.join(sorted(known))}")
 
 
 class Sapiens2(nn.Module):
@@ -318,16 +345,33 @@ class Sapiens2(nn.Module):
         layer_scale_init_value: start of LayerScale; 0 or less leaves it out.
         frozen_stages: k > 0 freezes patch embedding, tokenizer, leading tokens and the first k blocks; with all blocks
             also the final norm. They stay in eval mode when `.train()` is called.
-        patch_cfg: overrides for the patch convolution.
-        layer_cfgs: overrides for the blocks, one dict for all or one per block.
+        patch_cfg: overrides of the patch convolution: kernel_size, stride, dilation, bias.
+        layer_cfgs: overrides of the blocks, one dict for all or one per block: see `BLOCK_SETTINGS`.
         pos_embed_rope_*: see `RotaryEmbedding`.
         n_storage_tokens: registers behind the cls token.
+
+    Attributes:
+        embed_dims, num_layers: width D and number of blocks.
+        num_extra_tokens: leading tokens P.
+        out_indices: the selected layers, non-negative, as given.
+        patch_resolution: grid (rows, columns) of a picture of `img_size`, after the tokenizer.
+        blocks, tokenizer: the blocks, and the tokenizer or None.
 
     Raises:
         ValueError: an unknown arch (names the nearest) or settings that cannot be.
     """
 
     OUT_TYPES: ClassVar[set[str]] = {"raw", "cls_token", "featmap"}
+    BLOCK_SETTINGS: ClassVar[set[str]] = {
+        "num_heads",
+        "num_kv_heads",
+        "feedforward_channels",
+        "drop_rate",
+        "attn_drop_rate",
+        "layer_scale_init_value",
+        "use_qk_norm",
+        "qkv_bias",
+    }
     arch_zoo: ClassVar[dict[str, dict[str, int]]] = {
         name: {
             "embed_dims": width,
@@ -377,32 +421,26 @@ class Sapiens2(nn.Module):
         n_storage_tokens: int = 8,
     ) -> None:
         super().__init__()
-        settings = self._settings(arch)
+        dims = self._dims(arch)
         if out_type not in self.OUT_TYPES:
             raise ValueError(f"out_type: expected one of {', '.join(sorted(self.OUT_TYPES))}, got {out_type!r}")
         if out_type == "cls_token" and not with_cls_token:
             raise ValueError("out_type 'cls_token' needs with_cls_token=True")
-        self.arch, self.out_type, self.patch_size = arch.lower(), out_type, patch_size
-        self.embed_dims, self.num_layers = settings["embed_dims"], settings["num_layers"]
-        heads = settings["num_heads"]
+        self.embed_dims, self.num_layers, heads = dims["embed_dims"], dims["num_layers"], dims["num_heads"]
+        self.arch, self.patch_size, self.frozen_stages = arch.lower(), patch_size, frozen_stages
+        self.out_type, self.out_indices = out_type, self._layers(out_indices)
         self.gradient_checkpointing = False
-        self.frozen_stages = frozen_stages
-        self.out_indices = self._layers(out_indices)
 
+        rows, cols = (img_size, img_size) if isinstance(img_size, int) else img_size
         self.patch_embed = PatchEmbed(in_channels, self.embed_dims, patch_size, patch_cfg or {})
-        size = (img_size, img_size) if isinstance(img_size, int) else tuple(img_size)
         self.tokenizer: WindowTokenizer | None = None
         if use_tokenizer:
-            depth = settings["num_tokenizer_layers"]
-            self.tokenizer = WindowTokenizer(self.embed_dims, heads, depth, window_size)
-            size = (size[0] // window_size, size[1] // window_size)
-        self.img_size = size
-        self.patch_resolution = (size[0] // patch_size, size[1] // patch_size)
+            self.tokenizer = WindowTokenizer(self.embed_dims, heads, dims["num_tokenizer_layers"], window_size)
+            rows, cols = rows // window_size, cols // window_size
+        self.img_size, self.patch_resolution = (rows, cols), (rows // patch_size, cols // patch_size)
 
-        self.cls_token = nn.Parameter(torch.zeros(1, 1, self.embed_dims)) if with_cls_token else None
-        self.storage_tokens = (
-            nn.Parameter(torch.zeros(1, n_storage_tokens, self.embed_dims)) if n_storage_tokens > 0 else None
-        )
+        self.cls_token = self._tokens(int(with_cls_token))
+        self.storage_tokens = self._tokens(n_storage_tokens)
         self.num_extra_tokens = int(with_cls_token) + max(n_storage_tokens, 0)
         self.rope_embed = RotaryEmbedding(
             self.embed_dims // heads,
@@ -415,50 +453,52 @@ class Sapiens2(nn.Module):
             rescale=pos_embed_rope_rescale_coords,
             dtype=pos_embed_rope_dtype,
         )
-        common = {
-            "embed_dims": self.embed_dims,
+        settings = {
             "num_heads": heads,
-            "feedforward_channels": settings["feedforward_channels"],
+            "feedforward_channels": dims["feedforward_channels"],
             "drop_rate": drop_rate,
             "qkv_bias": qkv_bias,
             "use_qk_norm": use_qk_norm,
             "layer_scale_init_value": layer_scale_init_value,
         }
-        self.blocks = nn.Sequential(*self._blocks(common, layer_cfgs))
-        self.ln1 = nn.RMSNorm(self.embed_dims, eps=EPS) if final_norm else None
+        self.blocks = nn.Sequential(*self._blocks(settings, layer_cfgs or {}))
+        self.ln1 = RMSNorm(self.embed_dims) if final_norm else None
         self.init_weights()
         self._freeze()
 
     @classmethod
-    def _settings(cls, arch: str) -> dict[str, int]:
-        name = arch.lower()
-        if name not in cls.arch_zoo:
-            near = difflib.get_close_matches(name, cls.arch_zoo, n=1)
+    def _dims(cls, arch: str) -> dict[str, int]:
+        if arch.lower() not in cls.arch_zoo:
+            near = difflib.get_close_matches(arch.lower(), cls.arch_zoo, n=1)
             hint = f"; did you mean {near[0]!r}?" if near else ""
             raise ValueError(f"unknown arch {arch!r}; known: {', '.join(cls.arch_zoo)}{hint}")
-        return cls.arch_zoo[name]
+        return cls.arch_zoo[arch.lower()]
 
     def _layers(self, out_indices: int | Sequence[int]) -> list[int]:
         """Non-negative indices; the number of layers itself is accepted and selects nothing, as in the original."""
-        given = [out_indices] if isinstance(out_indices, int) else list(out_indices)
+        given = [out_indices] if isinstance(out_indices, int) else out_indices
         layers = [index + self.num_layers if index < 0 else index for index in given]
-        for index, layer in zip(given, layers, strict=True):
-            if not 0 <= layer <= self.num_layers:
-                raise ValueError(f"out_indices: {index} is not a layer; there are {self.num_layers}")
+        if any(not 0 <= layer <= self.num_layers for layer in layers):
+            raise ValueError(f"out_indices: expected layers of {self.num_layers}, got {out_indices}")
         return layers
 
-    def _blocks(
-        self, common: dict[str, Any], layer_cfgs: dict[str, Any] | Sequence[dict[str, Any]] | None
-    ) -> list[Block]:
-        per_layer = [layer_cfgs or {}] * self.num_layers if layer_cfgs is None or isinstance(layer_cfgs, dict) else layer_cfgs
-        if len(per_layer) != self.num_layers:
-            raise ValueError(f"layer_cfgs: expected {self.num_layers} dicts, got {len(per_layer)}")
+    def _tokens(self, count: int) -> nn.Parameter | None:
+        return nn.Parameter(torch.zeros(1, count, self.embed_dims)) if count > 0 else None
+
+    def _blocks(self, settings: dict[str, Any], layer_cfgs: dict[str, Any] | Sequence[dict[str, Any]]) -> list[Block]:
+        overrides = [layer_cfgs] * self.num_layers if isinstance(layer_cfgs, dict) else layer_cfgs
+        if len(overrides) != self.num_layers:
+            raise ValueError(f"layer_cfgs: expected {self.num_layers} dicts, got {len(overrides)}")
         blocks = []
-        for index, overrides in enumerate(per_layer):
+        for index, changes in enumerate(overrides):
+            _check_names("layer_cfgs", changes, self.BLOCK_SETTINGS)
+            layer = {**settings, **changes}
             # The first and last eight layers have a key-value head per query head, those between one for two.
             grouped = 8 <= index < self.num_layers - 8
-            kv_heads = common["num_heads"] // 2 if grouped else common["num_heads"]
-            blocks.append(Block(**{**common, "num_kv_heads": kv_heads, **overrides}))
+            layer.setdefault("num_kv_heads", layer["num_heads"] // 2 if grouped else layer["num_heads"])
+            blocks.append(Block(self.embed_dims, **layer))
+        if any(4 * self.rope_embed.periods.shape[0] != block.attn.head_dim for block in blocks):
+            raise ValueError("layer_cfgs: num_heads must be that of the arch, all heads share one rotary table")
         return blocks
 
     @torch.no_grad()
@@ -469,40 +509,39 @@ class Sapiens2(nn.Module):
                 nn.init.trunc_normal_(module.weight, std=0.02)
                 if module.bias is not None:
                     nn.init.zeros_(module.bias)
+            elif isinstance(module, RMSNorm):
+                nn.init.ones_(module.weight)
             elif isinstance(module, LayerScale):
                 nn.init.constant_(module.weight, module.init_value)
-        tokens = [self.cls_token, self.storage_tokens]
-        if self.tokenizer is not None:
-            tokens += [self.tokenizer.w_cls, self.tokenizer.local_pos_embed]
-        for token in tokens:
-            if token is not None:
-                nn.init.trunc_normal_(token, std=0.02)
+            elif isinstance(module, WindowTokenizer):
+                nn.init.trunc_normal_(module.w_cls, std=0.02)
+                nn.init.trunc_normal_(module.local_pos_embed, std=0.02)
+        for token in self._leading():
+            nn.init.trunc_normal_(token, std=0.02)
 
-    def _frozen(self) -> list[nn.Module]:
-        if self.frozen_stages <= 0:
-            return []
-        modules: list[nn.Module] = [self.patch_embed, *self.blocks[: self.frozen_stages]]
-        modules += [self.tokenizer] if self.tokenizer is not None else []
-        modules += [self.ln1] if self.ln1 is not None and self.frozen_stages >= self.num_layers else []
-        return modules
+    def _leading(self) -> list[nn.Parameter]:
+        return [token for token in (self.cls_token, self.storage_tokens) if token is not None]
 
     def _freeze(self) -> None:
-        for module in self._frozen():
-            module.eval().requires_grad_(requires_grad=False)
-        if self.frozen_stages > 0:
-            for token in (self.cls_token, self.storage_tokens):
-                if token is not None:
-                    token.requires_grad_(requires_grad=False)
+        if self.frozen_stages <= 0:
+            return
+        frozen: list[nn.Module | None] = [self.patch_embed, self.tokenizer, *list(self.blocks)[: self.frozen_stages]]
+        if self.frozen_stages >= self.num_layers:
+            frozen.append(self.ln1)
+        for module in frozen:
+            if module is not None:
+                module.eval().requires_grad_(False)
+        for token in self._leading():
+            token.requires_grad_(False)
 
-    def train(self, mode: bool = True) -> Sapiens2:
-        """As `nn.Module.train`, but frozen parts stay in eval mode."""
+    def train(self, mode: bool = True) -> Self:
+        """As `nn.Module.train`, but frozen parts stay frozen and in eval mode."""
         super().train(mode)
-        for module in self._frozen():
-            module.eval()
+        self._freeze()
         return self
 
     def set_gradient_checkpointing(self, enabled: bool = True) -> None:
-        """Recompute each block in the backward pass instead of keeping its activations."""
+        """Recompute each block in the backward pass of training instead of keeping its activations."""
         self.gradient_checkpointing = enabled
 
     def forward(self, image: Tensor) -> tuple[Tensor, ...]:
@@ -512,28 +551,30 @@ class Sapiens2(nn.Module):
             image: (B, in_channels, H, W), in the dtype of the weights, normalised RGB.
 
         Returns:
-            one tensor per selected layer: "raw" (B, P + h*w, D) with the cls token, the registers and the patches row by
-            row; "cls_token" (B, D); "featmap" (B, D, h, w).
+            one tensor per selected layer: "raw" (B, P + rows*cols, D) with the cls token, the registers and the patches
+            row by row; "cls_token" (B, D); "featmap" (B, D, rows, cols).
+
+        Raises:
+            ValueError: a picture of the wrong shape, or one the tokenizer's windows do not divide.
         """
         x, rows, cols = self.patch_embed(image)
         if self.tokenizer is not None:
             x, rows, cols = self.tokenizer(x, rows, cols)
-        leading = [t.expand(len(x), -1, -1) for t in (self.cls_token, self.storage_tokens) if t is not None]
-        x = torch.cat([*leading, x], 1)
+        x = torch.cat([*(token.expand(x.shape[0], -1, -1) for token in self._leading()), x], 1)
         rope = self.rope_embed(rows, cols)
         recompute = self.gradient_checkpointing and self.training and torch.is_grad_enabled()
         outputs = []
         for index, block in enumerate(self.blocks):
             x = checkpoint(block, x, rope, use_reentrant=False) if recompute else block(x, rope)
-            if index == self.num_layers - 1 and self.ln1 is not None:
-                x = self.ln1(x)
             if index in self.out_indices:
-                outputs.append(self._output(x, rows, cols))
+                is_last = index == self.num_layers - 1
+                outputs.append(self._output(self.ln1(x) if is_last and self.ln1 is not None else x, rows, cols))
         return tuple(outputs)
 
     def _output(self, x: Tensor, rows: int, cols: int) -> Tensor:
         if self.out_type == "cls_token":
             return x[:, 0]
         if self.out_type == "featmap":
-            return x[:, self.num_extra_tokens :].unflatten(1, (rows, cols)).permute(0, 3, 1, 2)
+            patches = x[:, self.num_extra_tokens :]
+            return patches.reshape(x.shape[0], rows, cols, self.embed_dims).permute(0, 3, 1, 2)
         return x

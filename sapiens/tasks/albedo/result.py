@@ -10,7 +10,6 @@ import numpy.typing as npt
 from PIL import Image
 
 from sapiens.drawing.palette import side_by_side as beside
-from sapiens.errors import InputError
 from sapiens.imaging.frame import ImageU8
 from sapiens.tasks.albedo.draw import draw_albedo
 from sapiens.tasks.base import MaskedResult
@@ -30,13 +29,8 @@ class AlbedoResult(MaskedResult):
     albedo: npt.NDArray[np.float32]
 
     def __post_init__(self) -> None:
-        self.check_shape("albedo", self.albedo, *self.meta.size_hw, 3)
-        if self.albedo.dtype != np.float32:
-            raise InputError(f"AlbedoResult.albedo: expected float32, got {self.albedo.dtype}")
-        if self.mask is not None:
-            self.check_shape("mask", self.mask, *self.meta.size_hw)
-            if self.mask.dtype != np.bool_:
-                raise InputError(f"AlbedoResult.mask: expected bool, got {self.mask.dtype}")
+        super().__post_init__()
+        self.check_array("albedo", self.albedo, np.float32, *self.meta.size_hw, 3)
 
     def draw(
         self, image: ImageU8 | None = None, *, side_by_side: bool = False, keep_background: bool = False

@@ -37,12 +37,9 @@ class MattingResult(Result):
     foreground: Float32 | None = None
 
     def __post_init__(self) -> None:
-        self.check_shape("alpha", self.alpha, *self.meta.size_hw)
+        self.check_array("alpha", self.alpha, np.float32, *self.meta.size_hw)
         if self.foreground is not None:
-            self.check_shape("foreground", self.foreground, *self.meta.size_hw, 3)
-        for name, value in self.arrays().items():
-            if value.dtype != np.float32:
-                raise InputError(f"MattingResult.{name}: expected float32, got {value.dtype}")
+            self.check_array("foreground", self.foreground, np.float32, *self.meta.size_hw, 3)
 
     def straight(self, eps: float = 1e-3) -> Float32:
         """The person's colour without alpha in it (un-premultiplied), for programs that multiply it in themselves.

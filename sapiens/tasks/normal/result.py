@@ -17,7 +17,6 @@ import numpy.typing as npt
 from PIL import Image
 
 from sapiens.drawing.palette import side_by_side as beside
-from sapiens.errors import InputError
 from sapiens.imaging.frame import ImageU8
 from sapiens.tasks.base import MaskedResult
 from sapiens.tasks.normal.draw import draw_normals
@@ -42,13 +41,8 @@ class NormalResult(MaskedResult):
     opencv: bool = False
 
     def __post_init__(self) -> None:
-        self.check_shape("normals", self.normals, *self.meta.size_hw, 3)
-        if self.normals.dtype != np.float32:
-            raise InputError(f"NormalResult.normals: expected float32, got {self.normals.dtype}")
-        if self.mask is not None:
-            self.check_shape("mask", self.mask, *self.meta.size_hw)
-            if self.mask.dtype != np.bool_:
-                raise InputError(f"NormalResult.mask: expected bool, got {self.mask.dtype}")
+        super().__post_init__()
+        self.check_array("normals", self.normals, np.float32, *self.meta.size_hw, 3)
 
     def to_opencv(self) -> NormalResult:
         """The same normals with +y down and +z into the picture."""

@@ -14,7 +14,6 @@ import numpy.typing as npt
 from PIL import Image
 
 from sapiens.drawing.palette import side_by_side as beside
-from sapiens.errors import InputError
 from sapiens.imaging.frame import ImageU8
 from sapiens.tasks.base import MaskedResult
 from sapiens.tasks.pointmap.draw import Bounds, depth_bounds, draw_depth, draw_depth_normals
@@ -42,14 +41,9 @@ class PointmapResult(MaskedResult):
     intrinsics: npt.NDArray[np.float64]
 
     def __post_init__(self) -> None:
-        self.check_shape("points", self.points, *self.meta.size_hw, 3)
-        self.check_shape("intrinsics", self.intrinsics, 3, 3)
-        for name, dtype in (("points", np.float32), ("intrinsics", np.float64)):
-            given = getattr(self, name).dtype
-            if given != dtype:
-                raise InputError(f"PointmapResult.{name}: expected {np.dtype(dtype)}, got {given}")
-        if self.mask is not None:
-            self.check_shape("mask", self.mask, *self.meta.size_hw)
+        super().__post_init__()
+        self.check_array("points", self.points, np.float32, *self.meta.size_hw, 3)
+        self.check_array("intrinsics", self.intrinsics, np.float64, 3, 3)
 
     @property
     def depth_m(self) -> npt.NDArray[np.float32]:

@@ -10,7 +10,6 @@ import numpy.typing as npt
 from PIL import Image
 
 from sapiens.drawing.palette import side_by_side as beside
-from sapiens.errors import InputError
 from sapiens.imaging.frame import ImageU8
 from sapiens.tasks.base import Result
 from sapiens.tasks.seg.classes import NAMES, PARTS, part_index
@@ -34,13 +33,9 @@ class SegResult(Result):
     probabilities: npt.NDArray[np.float16] | None = None
 
     def __post_init__(self) -> None:
-        self.check_shape("labels", self.labels, *self.meta.size_hw)
-        if self.labels.dtype != np.uint8:
-            raise InputError(f"SegResult.labels: expected uint8, got {self.labels.dtype}")
+        self.check_array("labels", self.labels, np.uint8, *self.meta.size_hw)
         if self.probabilities is not None:
-            self.check_shape("probabilities", self.probabilities, *self.meta.size_hw, len(PARTS))
-            if self.probabilities.dtype != np.float16:
-                raise InputError(f"SegResult.probabilities: expected float16, got {self.probabilities.dtype}")
+            self.check_array("probabilities", self.probabilities, np.float16, *self.meta.size_hw, len(PARTS))
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -29,6 +29,9 @@ class Work:
     convolution: int
     attention: int
 
+    def __add__(self, other: Work) -> Work:
+        return Work(self.linear + other.linear, self.convolution + other.convolution, self.attention + other.attention)
+
     @property
     def multiply_adds(self) -> int:
         """All together."""

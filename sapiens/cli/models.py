@@ -57,6 +57,6 @@ def _row(model: Model) -> dict[str, Any]:
         "published ": f"{model.published_flops:.3f}" if model.published_flops else "-",
         "fp32 GB": f"{4 * model.parameters / 1e9:.2f}",
         "bf16 GB": f"{2 * model.parameters / 1e9:.2f}",
-        "file": model.file if model.released else f"{model.file} (not released)",
+        "file": model.file + ("" if model.released else " (not for download)"),
         "licence": model.licence,
     }

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import torch
 
 from sapiens.backbones.counts import Work, count_parameters, measure_flops
-from sapiens.backbones.sizes import SIZES, Size, build_backbone
+from sapiens.backbones import Sapiens
+from sapiens.backbones.sizes import SIZES, Size, build_backbone, get_size
 from sapiens.errors import UnknownNameError
 from sapiens.tasks import TASKS, get_task
-from sapiens.tasks.base import build_model
 from sapiens.weights.files import file_name, repo_id
 
-OURS, SAPIENS2 = "own weights", "Sapiens2 License"
+OURS, SAPIENS2, SAPIENS1 = "own weights", "Sapiens2 License", "CC-BY-NC-4.0"
+GENERATION_1 = ("0.3b", "0.6b", "1b", "2b")
 PRETRAIN = "pretrain"
 
 
@@ -57,21 +59,55 @@ def catalogue(task: str | None = None) -> list[Model]:
     known = [PRETRAIN, *TASKS]
     if task is not None and task not in known:
         raise UnknownNameError("task", task, known)
-    return [_model(name, size) for name in ([task] if task else known) for size in SIZES.values()]
+    models = [_model(name, size) for name in ([task] if task else known) for size in SIZES.values()]
+    return models if task not in (None, PRETRAIN) else [*models, *(_first_generation(size) for size in GENERATION_1)]
+
+
+def _first_generation(size: str) -> Model:
+    """Backbones of generation 1, at the 1024x1024 of their pretraining; released by their own project."""
+    with torch.device("meta"):
+        module = Sapiens(size, img_size=1024, out_type="raw")
+    name = f"sapiens_{size}_{PRETRAIN}"
+    return Model(
+        name=name,
+        task=PRETRAIN,
+        size=size,
+        parameters=count_parameters(module),
+        published_params=None,
+        work=measure_flops(module, (1024, 1024)),
+        published_flops=None,
+        input_hw=(1024, 1024),
+        file=f"{PRETRAIN}/{name}.safetensors",
+        released=False,
+        licence=SAPIENS1,
+    )
+
+
+@cache
+def _backbone(size: str) -> tuple[int, Work]:
+    """Counted once per size, not once per task."""
+    with torch.device("meta"):
+        module = build_backbone(size)
+    return count_parameters(module), measure_flops(module, get_size(size).input_hw)
 
 
 def _model(task: str, size: Size) -> Model:
-    with torch.device("meta"):
-        module = build_backbone(size.name) if task == PRETRAIN else build_model(get_task(task), size.name)
+    parameters, work = _backbone(size.name)
+    if task != PRETRAIN:
+        with torch.device("meta"):
+            head = get_task(task).build_head(size.name, size.embed_dims)
+            grid_hw = build_backbone(size.name).patch_resolution
+        parameters += count_parameters(head)
+        work += measure_flops(head, grid_hw, in_channels=size.embed_dims)
     name = file_name(task, size.name)
     is_released = repo_id(task, size.name) is not None
     return Model(
         name=name.removesuffix(".safetensors"),
         task=task,
         size=size.name,
-        parameters=count_parameters(module),
+        parameters=parameters,
         published_params=size.published_params if task == PRETRAIN else None,
-        work=measure_flops(module, size.input_hw),
+        work=work,
         published_flops=size.published_flops if task == PRETRAIN else None,
         input_hw=size.input_hw,
         file=f"{task}/{name}",

@@ -82,6 +82,7 @@ def test_models__counts_beside_published_figures() -> None:
     assert rows["sapiens2_0.1b_pretrain"]["published_flops"] == 0.342
     table = sapiens_cli("models", "pretrain").stdout
     assert "5,066,902,976" in table
+    assert "1,140,739,584" in table  # generation 1
     assert "published" in table
     assert "multiply-adds" in table
 

@@ -86,7 +86,7 @@ def _one_task(name: str, size: str, photo: Path, out: Path, *, sample: bool, off
     task = predictor.task
     boxes = [PERSON_XYXY] if sample else None
     finder = predictor.people_finder(boxes=lambda item: boxes, whole_image=not sample) if task.top_down else None
-    kinds = [kind for kind in known_kinds([task]) if kind != "glb"]
+    kinds = [kind for kind in known_kinds([task]) if kind != "mesh"]
     writer = Writer(out, [Path(photo.stem)], [task], kinds)
     (item,) = run([picture_source(photo, 0)], [predictor], finder=finder, write=writer)
     if item.error is not None:

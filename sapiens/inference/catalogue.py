@@ -7,8 +7,8 @@ from functools import cache
 
 import torch
 
-from sapiens.backbones.counts import Work, count_parameters, measure_flops
 from sapiens.backbones import Sapiens
+from sapiens.backbones.counts import Work, count_parameters, measure_flops
 from sapiens.backbones.sizes import SIZES, Size, build_backbone, get_size
 from sapiens.errors import UnknownNameError
 from sapiens.tasks import TASKS, get_task

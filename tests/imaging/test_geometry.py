@@ -184,9 +184,16 @@ def test_letterbox__restore_is_cut_then_resize() -> None:
     assert torch.equal(box.restore(maps), resize_maps(cut, (83, 101)))
 
 
-def test_letterbox__maps_of_another_size() -> None:
+@pytest.mark.parametrize("size_hw", [(64, 96), (127, 96), (100, 75)], ids=["another aspect", "a row less", "no factor"])
+def test_letterbox__maps_of_another_size(size_hw: tuple[int, int]) -> None:
     with pytest.raises(InputError, match="expected maps of 128x96"):
-        Letterbox((83, 101), SMALL).restore(torch.zeros(1, 3, 64, 48))
+        Letterbox((83, 101), SMALL).restore(torch.zeros(1, 3, *size_hw))
+
+
+def test_letterbox__maps_of_a_quarter_are_enlarged_first() -> None:
+    """What the 4K models' heads give: the padding need not end on a cell of such maps."""
+    box, maps = Letterbox((83, 101), SMALL), torch.randn(1, 3, 32, 24)
+    assert torch.equal(box.restore(maps), box.restore(resize_maps(maps, SMALL)))
 
 
 def test_box_crop__corners_are_the_padded_box() -> None:

@@ -42,7 +42,10 @@ def mask_from_folder(folder: Path) -> MaskOf:
         raise InputError(f"{folder}: no such mask folder", hint="--mask seg, --mask matting, or a folder of masks")
 
     def mask(item: Item) -> npt.NDArray[np.bool_] | None:
-        name = item.source.path.name if item.source.path is not None else item.source.id
-        return find_mask(folder, name, item.take().size_hw)
+        path = item.source.path or Path(item.source.id)
+        if path.exists() and path.resolve().parent == folder.resolve():
+            # Masks may have the pictures' own names: here every picture would be found as its own mask.
+            raise InputError(f"{path}: lies in the mask folder {folder}; keep masks in a folder of their own")
+        return find_mask(folder, path.name, item.take().size_hw)
 
     return mask

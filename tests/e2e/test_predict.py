@@ -181,6 +181,21 @@ def test_predict__mask_from_another_task_is_not_written_itself(tmp_path: Path) -
     assert sapiens.load_result(tmp_path / "out/normal/photo.npz").mask.shape == (24, 18)
 
 
+def test_predict__masks_from_files(tmp_path: Path) -> None:
+    photo = save(tmp_path / "in/photo.png")
+    half = np.zeros((24, 18), np.uint8)
+    half[:12] = 255
+    (tmp_path / "masks").mkdir()
+    Image.fromarray(half).save(tmp_path / "masks/photo.png")
+    common = ["predict", "normal", photo, "--save", "npz", *NANO]
+    result = sapiens_cli(*common, "--mask", tmp_path / "masks", "-o", tmp_path / "out")
+    assert result.exit_code == 0, result.output
+    np.testing.assert_array_equal(sapiens.load_result(tmp_path / "out/normal/photo.npz").mask, half > 0)
+    result = sapiens_cli(*common, "--mask", tmp_path / "in", "-o", tmp_path / "out2")
+    assert result.exit_code == 1
+    assert "keep masks in a folder of their own" in result.stderr
+
+
 def test_predict__leaves_no_half_files_when_writing_fails(tmp_path: Path, monkeypatch) -> None:
     def fail(*args, **kwargs):
         raise OSError(28, "No space left on device")

@@ -3,13 +3,16 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 
-.PHONY: demo test check lint types setup clean
+.PHONY: demo test test-slow check lint types setup clean
 
 demo: $(VENV)/.installed
 	$(BIN)/sapiens demo --out demo-out
 
 test: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest
+
+test-slow: $(VENV)/.installed-dev
+	$(BIN)/python -m pytest -m slow
 
 check: lint types test
 

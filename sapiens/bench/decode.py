@@ -50,7 +50,7 @@ def run(people: int = 8, repeats: int = 5) -> dict[str, Any]:
             }
             for way, value in seconds.items()
         ]
-        apart = f"largest difference {differences.max():.2g}, 99.9 % below {np.quantile(differences, 0.999):.2g}"
+        apart = f"largest difference {differences.max():.2g}, 99 % below {np.quantile(differences, 0.99):.2g}"
         remarks.append(f"maps {kind}: {apart} pixels of the {INPUT_HW[0]}x{INPUT_HW[1]} input")
     title = f"decode heatmaps of {GRID_HW[0]}x{GRID_HW[1]}, {len(NAMES)} per person, median of {repeats}"
     return report(title, rows, remarks)

@@ -42,9 +42,9 @@ def test_forward__recorded(name: str) -> None:
     case = load_case(name)
     model = Sapiens2(case["arch"], **case["kwargs"]).eval()
     names = {n: (dtype, tuple(shape)) for key, (dtype, shape) in case["state_dict"].items() for n in expand(key)}
-    assert manifest_of(model) == names
     if "module_cast_to" in case:
         model.to(getattr(torch, case["module_cast_to"]))
+    assert manifest_of(model) == names
     fill_(model.state_dict(), case.get("scale"))
     with torch.no_grad():
         outputs = model(seeded(*case["input"]))
@@ -268,7 +268,7 @@ def test_gradient_checkpointing__runs_blocks_again() -> None:
     model = build().train()
     model.set_gradient_checkpointing()
     calls = []
-    model.blocks[3].register_forward_hook(lambda *_: calls.append(1))
+    model.blocks[3].register_forward_pre_hook(lambda *_: calls.append(1))
     model(picture())[0].sum().backward()
     assert len(calls) == 2
 
@@ -290,7 +290,11 @@ def test_attention__equals_repeated_keys_and_enable_gqa(rope_dtype: str) -> None
     x = torch.randn(2, 15, 48)
     q, k, v = (
         norm(layer(x).view(2, 15, -1, 8)).transpose(1, 2)
-        for layer, norm in ((attention.wq, attention.q_norm), (attention.wk, attention.k_norm), (attention.wv, lambda t: t))
+        for layer, norm in (
+            (attention.wq, attention.q_norm),
+            (attention.wk, attention.k_norm),
+            (attention.wv, lambda t: t),
+        )
     )
     k_all, v_all = k.repeat_interleave(3, 1), v.repeat_interleave(3, 1)
     repeated = F.scaled_dot_product_attention(rotate(q, *rope), rotate(k_all, *rope), v_all)

@@ -99,7 +99,7 @@ def blur(maps: Tensor) -> Tensor:
         blocks = -(-size // BLOCK)
         padded = pad(maps, (REACH, REACH + blocks * BLOCK - size))
         pieces = padded.unfold(-1, BLOCK + 2 * REACH, BLOCK).reshape(-1, BLOCK + 2 * REACH)
-        rows = (pieces @ _banded(BLOCK).to(maps)).view(*maps.shape[:-1], blocks * BLOCK)
+        rows = (pieces @ _banded(BLOCK).to(maps.dtype).to(maps.device)).view(*maps.shape[:-1], blocks * BLOCK)
         maps = rows[..., :size].transpose(-2, -1)
     return maps
 
@@ -142,7 +142,7 @@ def _factors(heatmaps: Tensor, nine: Tensor, tops: Tensor) -> Tensor:
     factors = torch.ones_like(tops)
     if len(needed):
         b, k = needed.T
-        factors[b, k] = tops[b, k] / _blurred_maxima(heatmaps, needed).to(tops)
+        factors[b, k] = tops[b, k] / _blurred_maxima(heatmaps, needed).to(tops.device)
     return factors
 
 
@@ -152,8 +152,9 @@ def _blurred_maxima(heatmaps: Tensor, which: Tensor) -> Tensor:
     rows = (which[:, 0] * heatmaps.shape[1] + which[:, 1]).to(maps.device)
     if maps.device.type == "cpu":
         # OpenCV's filter is four times as fast as `blur` here; as these maps are rare, calling it for each is fine.
-        each, size = maps.numpy(), (2 * REACH + 1, 2 * REACH + 1)
-        blurred = (cv2.GaussianBlur(each[row], size, BLUR_SIGMA, borderType=cv2.BORDER_CONSTANT) for row in rows)
+        size = (2 * REACH + 1, 2 * REACH + 1)
+        chosen = (maps[row].numpy() for row in rows.tolist())
+        blurred = (cv2.GaussianBlur(one, size, BLUR_SIGMA, borderType=cv2.BORDER_CONSTANT) for one in chosen)
         return torch.tensor([float(one.max()) for one in blurred])
     return torch.cat([blur(maps.index_select(0, part)).amax((-2, -1)) for part in torch.split(rows, MAPS_AT_ONCE)])
 
@@ -197,7 +198,7 @@ def _scaled_corners(heatmaps: Tensor, which: Tensor, tops: Tensor) -> Tensor:
     corners = [blur(heatmaps[..., spans[i], spans[j]][b, k])[:, -i, -j] for i, j in ((0, 0), (1, 0), (1, 1))]
     scaled = torch.stack(corners, -1).to(tops.device).double()
     b, k = which.T
-    factors = tops[b, k] / _blurred_maxima(heatmaps, which).to(tops)
+    factors = tops[b, k] / _blurred_maxima(heatmaps, which).to(tops.device)
     return scaled * factors[:, None]
 
 

@@ -8,7 +8,7 @@ from torch import nn
 
 from sapiens.errors import InputError
 from sapiens.imaging.frame import Frame
-from sapiens.inference.engine import Source
+from sapiens.inference.item import Source
 from sapiens.inference.predictor import Predictor
 from sapiens.tasks.base import Prepared, Result, Setup, Task
 

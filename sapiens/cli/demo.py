@@ -88,7 +88,7 @@ def _one_task(name: str, size: str, photo: Path, out: Path, *, sample: bool, off
     finder = predictor.people_finder(boxes=lambda item: boxes, whole_image=not sample) if task.top_down else None
     kinds = [kind for kind in known_kinds([task]) if kind != "mesh"]
     writer = Writer(out, [Path(photo.stem)], [task], kinds)
-    (item,) = run([picture_source(photo, 0)], [predictor], finder=finder, write=writer)
+    (item,) = run([picture_source(photo, 0)], [predictor], find=finder, write=writer)
     if item.error is not None:
         raise item.error
     writer.close()

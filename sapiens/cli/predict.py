@@ -16,7 +16,7 @@ from sapiens.cli.console import progress, put, say, say_error
 from sapiens.errors import InputError, SapiensError
 
 if TYPE_CHECKING:
-    from sapiens.inference.engine import Item, MaskOf
+    from sapiens.inference.item import Item, MaskOf
     from sapiens.inference.people import PeopleFinder
     from sapiens.inference.predictor import Predictor
 
@@ -86,7 +86,7 @@ def predict(
     predictors = _load(helper + names, size, weights or [], detector, option or [], settings)
     finder = _finder(predictors, boxes, whole_image)
     report = Report(as_json=as_json, quiet=quiet)
-    run_items = run(found.sources, predictors, finder=finder, mask=_mask(mask), write=writer)
+    run_items = run(found.sources, predictors, find=finder, mask=_mask(mask), write=writer)
     bar = progress(",".join(names), len(found.sources), quiet=quiet or as_json)
     with closing(run_items) as items, bar as advance:
         for item in items:

@@ -5,16 +5,12 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 import torch
 
 from sapiens.errors import NumericError
+from sapiens.inference.item import Item, TaskRunner
 from sapiens.tasks.base import Prepared, Raw
-
-if TYPE_CHECKING:
-    from sapiens.inference.engine import Item
-    from sapiens.inference.predictor import Predictor
 
 
 @dataclass(eq=False)
@@ -26,7 +22,7 @@ class _Open:
     parts: list[Raw] = field(default_factory=list)
 
 
-def in_batches(items: Iterator[Item], predictor: Predictor) -> Iterator[Item]:
+def in_batches(items: Iterator[Item], predictor: TaskRunner) -> Iterator[Item]:
     """Run the network over the items' prepared inputs, `predictor.batch_size` at a time; items keep their order.
 
     An item's raw outputs are collected on it; an item without inputs (an error, nobody found) just waits its turn. In
@@ -51,7 +47,7 @@ def in_batches(items: Iterator[Item], predictor: Predictor) -> Iterator[Item]:
         yield _close(opened.popleft(), predictor)
 
 
-def _run_one(queue: deque[tuple[_Open, Prepared]], predictor: Predictor, size: int) -> None:
+def _run_one(queue: deque[tuple[_Open, Prepared]], predictor: TaskRunner, size: int) -> None:
     batch = [queue.popleft() for _ in range(min(size, len(queue)))]
     try:
         raw = predictor.forward([prepared for _, prepared in batch])
@@ -63,7 +59,7 @@ def _run_one(queue: deque[tuple[_Open, Prepared]], predictor: Predictor, size: i
         entry.missing -= 1
 
 
-def _close(entry: _Open, predictor: Predictor) -> Item:
+def _close(entry: _Open, predictor: TaskRunner) -> Item:
     item = entry.item
     if item.error is None and entry.parts:
         names = entry.parts[0]

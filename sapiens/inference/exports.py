@@ -11,7 +11,7 @@ import numpy as np
 from sapiens.errors import UnknownNameError
 from sapiens.imaging.frame import ImageU8
 from sapiens.imaging.write import write_image
-from sapiens.inference.engine import Item
+from sapiens.inference.item import Item
 from sapiens.tasks.base import Export, Result, Task
 
 COMMON = ("picture", "npz")

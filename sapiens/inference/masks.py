@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from sapiens.errors import InputError
 from sapiens.imaging.masks import find_mask
-from sapiens.inference.engine import Item, MaskOf
+from sapiens.inference.item import Item, MaskOf
 from sapiens.tasks.base import Result
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from sapiens.errors import InputError
-from sapiens.inference.engine import Source
+from sapiens.inference.item import Source
 
 
 def output_stems(sources: Sequence[Source], bases: Iterable[Path]) -> list[Path]:

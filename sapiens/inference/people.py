@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from sapiens.inference.item import Item
 from sapiens.tasks.base import People
 
 if TYPE_CHECKING:
@@ -13,10 +14,9 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from sapiens.detection import Detector
-    from sapiens.inference.engine import Item
 
 NOBODY = "no person found"
-BoxesOf = Callable[["Item"], "npt.NDArray[np.float32] | None"]
+BoxesOf = Callable[[Item], "npt.NDArray[np.float32] | None"]
 
 
 class PeopleFinder:
@@ -47,13 +47,7 @@ class PeopleFinder:
         """The detector, loaded on first use."""
         return self._make_detector()
 
-    def stage(self, items: Iterator[Item]) -> Iterator[Item]:
-        """Set `people` on every item that has none yet and has not failed."""
-        from sapiens.inference.engine import guarded
-
-        return map(guarded(self.find), items)
-
-    def find(self, item: Item) -> None:
+    def __call__(self, item: Item) -> None:
         """Set `item.people`."""
         from sapiens.detection import WHOLE_IMAGE_NOTE, Detections, validate_boxes, whole_image
 

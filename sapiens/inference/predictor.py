@@ -15,7 +15,8 @@ from sapiens.backbones.sizes import get_size
 from sapiens.errors import InputError, UnknownNameError
 from sapiens.imaging.frame import Frame
 from sapiens.inference.devices import pick_device, pick_dtype
-from sapiens.inference.engine import Item, Source, run
+from sapiens.inference.engine import run
+from sapiens.inference.item import Item, Source
 from sapiens.inference.people import PeopleFinder
 from sapiens.tasks import get_task
 from sapiens.tasks.base import Compat, Meta, Prepared, Raw, Result, Setup, Task, TaskModel, build_model, stack_inputs
@@ -162,7 +163,7 @@ class Predictor:
         elif boxes is not None or whole_image:
             raise InputError(f"{self.task.name} works on whole pictures: boxes and whole_image are for pose")
         sources = (picture_source(picture, index) for index, picture in enumerate(pictures))
-        with closing(run(sources, [self], finder=finder, mask=lambda item: mask_list[item.index])) as items:
+        with closing(run(sources, [self], find=finder, mask=lambda item: mask_list[item.index])) as items:
             results = [self._result(item) for item in items]
         return results if many else results[0]
 
@@ -179,7 +180,7 @@ class Predictor:
         else:
             found = (picture_source(picture, index) for index, picture in enumerate(sources))
         finder = self.people_finder(whole_image=True) if whole_image else self._finder
-        with closing(run(found, [self], finder=finder if self.task.top_down else None)) as items:
+        with closing(run(found, [self], find=finder if self.task.top_down else None)) as items:
             for item in items:
                 yield self._result(item)
 

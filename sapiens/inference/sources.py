@@ -12,7 +12,7 @@ from typing import BinaryIO
 from sapiens.errors import InputError
 from sapiens.imaging.frame import Frame
 from sapiens.imaging.read import IMAGE_SUFFIXES, decode_image, read_image
-from sapiens.inference.engine import Source
+from sapiens.inference.item import Source
 
 LIST_SUFFIXES = (".txt", ".lst")
 _MAGIC = (b"\x89PNG", b"\xff\xd8\xff", b"RIFF", b"II*\0", b"MM\0*", b"GIF8", b"BM")

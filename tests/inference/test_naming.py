@@ -7,7 +7,7 @@ import pytest
 
 from sapiens.errors import InputError
 from sapiens.imaging.frame import Frame
-from sapiens.inference.engine import Source
+from sapiens.inference.item import Source
 from sapiens.inference.naming import check_output, output_stems
 
 

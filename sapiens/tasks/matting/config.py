@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from sapiens.backbones.sizes import get_size
+from sapiens.weights import files
 
-RELEASED = ("1b",)
+RELEASED = files.RELEASED["matting"]
 OUT_CHANNELS = 4
 """Premultiplied foreground (R, G, B), then alpha."""
 
@@ -28,15 +29,7 @@ _NANO = {
 
 # Only 1b was released; the others follow the normal heads of their size.
 # With the 4K backbone the feature map is four times coarser, so mattes have a quarter of the input's rows and columns.
-HEADS: dict[str, dict[str, Any]] = {
-    "0.1b": _FULL,
-    "0.4b": _FULL,
-    "0.8b": _FULL,
-    "1b": _FULL,
-    "1b-4k": _FULL,
-    "5b": _WIDE,
-    "nano": _NANO,
-}
+HEADS: dict[str, dict[str, Any]] = {"5b": _WIDE, "nano": _NANO}
 
 
 def head_config(size: str) -> dict[str, Any]:
@@ -45,4 +38,4 @@ def head_config(size: str) -> dict[str, Any]:
     Raises:
         UnknownNameError: no such size.
     """
-    return {"out_channels": OUT_CHANNELS, **HEADS[get_size(size).name]}
+    return {"out_channels": OUT_CHANNELS, **HEADS.get(get_size(size).name, _FULL)}

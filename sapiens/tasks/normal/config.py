@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from sapiens.backbones.sizes import get_size
+from sapiens.weights import files
 
-RELEASED = ("0.4b", "0.8b", "1b", "5b")
+RELEASED = files.RELEASED["normal"]
 
 _FULL = {
     "upsample_channels": (768, 512, 256, 128),
@@ -26,15 +27,7 @@ _NANO = {
 
 # 0.1b, 1b-4k and nano were never released and follow their neighbours.
 # With the 4K backbone the feature map is four times coarser, so normals have a quarter of the input's rows and columns.
-HEADS: dict[str, dict[str, Any]] = {
-    "0.1b": _FULL,
-    "0.4b": _FULL,
-    "0.8b": _FULL,
-    "1b": _FULL,
-    "1b-4k": _FULL,
-    "5b": _WIDE,
-    "nano": _NANO,
-}
+HEADS: dict[str, dict[str, Any]] = {"5b": _WIDE, "nano": _NANO}
 
 
 def head_config(size: str) -> dict[str, Any]:
@@ -43,4 +36,4 @@ def head_config(size: str) -> dict[str, Any]:
     Raises:
         UnknownNameError: no such size.
     """
-    return dict(HEADS[get_size(size).name])
+    return dict(HEADS.get(get_size(size).name, _FULL))

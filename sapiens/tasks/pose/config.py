@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from sapiens.backbones.sizes import get_size
+from sapiens.weights import files
 
-RELEASED = ("0.4b", "0.8b", "1b", "5b")
+RELEASED = files.RELEASED["pose"]
 KEYPOINTS = 308
 
 _KERNELS = {"deconv_kernel_sizes": (4, 4), "conv_kernel_sizes": (1, 1, 1)}
@@ -21,15 +22,7 @@ _NANO = {
 
 # The released 5b has the small head. 0.1b, 1b-4k and nano were never released and follow their neighbours.
 # With the 4K backbone the feature map is four times coarser, so heatmaps are a sixteenth of the input.
-HEADS: dict[str, dict[str, Any]] = {
-    "0.1b": _SMALL,
-    "0.4b": _SMALL,
-    "0.8b": _SMALL,
-    "1b": _WIDE,
-    "1b-4k": _WIDE,
-    "5b": _SMALL,
-    "nano": _NANO,
-}
+HEADS: dict[str, dict[str, Any]] = {"1b": _WIDE, "1b-4k": _WIDE, "nano": _NANO}
 
 
 def head_config(size: str) -> dict[str, Any]:
@@ -38,4 +31,4 @@ def head_config(size: str) -> dict[str, Any]:
     Raises:
         UnknownNameError: no such size.
     """
-    return {"out_channels": KEYPOINTS, **HEADS[get_size(size).name]}
+    return {"out_channels": KEYPOINTS, **HEADS.get(get_size(size).name, _SMALL)}

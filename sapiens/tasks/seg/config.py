@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from sapiens.backbones.sizes import get_size
+from sapiens.weights import files
 
-RELEASED = ("0.4b", "0.8b", "1b", "5b")
+RELEASED = files.RELEASED["seg"]
 NUM_CLASSES = 29
 
 _FULL = {
@@ -24,15 +25,7 @@ _NANO = {
 
 # 0.1b, 1b-4k and nano were never released and follow their neighbours.
 # With the 4K backbone the feature map is four times coarser, so logits have a quarter of the input's rows and columns.
-HEADS: dict[str, dict[str, Any]] = {
-    "0.1b": _FULL,
-    "0.4b": _FULL,
-    "0.8b": _FULL,
-    "1b": _FULL,
-    "1b-4k": _FULL,
-    "5b": _FULL,
-    "nano": _NANO,
-}
+HEADS: dict[str, dict[str, Any]] = {"nano": _NANO}
 
 
 def head_config(size: str) -> dict[str, Any]:
@@ -41,4 +34,4 @@ def head_config(size: str) -> dict[str, Any]:
     Raises:
         UnknownNameError: no such size.
     """
-    return {"num_classes": NUM_CLASSES, **HEADS[get_size(size).name]}
+    return {"num_classes": NUM_CLASSES, **HEADS.get(get_size(size).name, _FULL)}

@@ -207,7 +207,7 @@ class Report:
         seconds = time.perf_counter() - self._start
         if not self._quiet:
             count = f"{self._done} picture" + ("" if self._done == 1 else "s")
-            say("done", f"{count} in {seconds:.1f} s, written to {out}" if self._done else "no picture done")
+            say("done", f"{count} in {seconds:.1f} s, written to {out}")
         for path in run_files:
             self._notes(f"{path} holds the whole run")
         for item in self._failed:

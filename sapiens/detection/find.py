@@ -14,6 +14,7 @@ from sapiens.detection.detr_detector import WEIGHT_FILES, DetrDetector
 from sapiens.detection.transformers_detectors import FILES, TransformersDetector, read_json
 from sapiens.detection.zoo import BEST, DETECTORS, DETR, RELEASED
 from sapiens.errors import UnknownNameError, WeightsError
+from sapiens.weights import hub_reachable
 
 Compat = Literal["default", "reference"]
 
@@ -105,6 +106,9 @@ def download(name: str) -> Path:
     folder, endpoint = local_folder(name), env.hub_endpoint()
     if env.hub_offline():
         raise _not_found(name, "HF_HUB_OFFLINE is set")
+    # The Hub's client tries for half a minute, in many lines, before it says the same.
+    if not hub_reachable():
+        raise _not_found(name, f"{endpoint} cannot be reached")
     try:
         for file in _files(name):
             hf_hub_download(_repo(name), file, local_dir=folder, endpoint=endpoint)

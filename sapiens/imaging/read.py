@@ -105,7 +105,7 @@ def _read_bytes(path: Path, limit: int) -> bytes:
             raise InputError(f"{path}: {size} bytes are more than any picture within the pixel limit has ({limit})")
         return path.read_bytes()
     except FileNotFoundError as error:
-        raise InputError(f"{path}: no such file") from error
+        raise InputError(f"{path}: no such file or folder") from error
     except (OSError, ValueError) as error:  # ValueError: a zero byte in the name
         reason = error.strerror if isinstance(error, OSError) else None
         raise InputError(f"{path}: cannot be read ({reason or error})") from error

@@ -86,13 +86,16 @@ def download(
         return _intact(target, download_command(task, size))
     if env.hub_offline():
         raise WeightsError(f"cannot download {target.name}: HF_HUB_OFFLINE is set", _by_hand(url, target))
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
+
+    def announce() -> None:
         notice = licence.pending_notice(root)
         if notice is not None:
             notify(notice)
             licence.mark_shown(root)
-        return _download(url, target, progress, download_command(task, size))
+
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        return _download(url, target, progress, download_command(task, size), announce)
     except (OSError, http.client.HTTPException) as error:
         raise _explain(error, url, target) from error
 
@@ -105,7 +108,7 @@ def _intact(target: Path, command: str) -> Path:
     return target
 
 
-def _download(url: str, target: Path, progress: Progress | None, command: str) -> Path:
+def _download(url: str, target: Path, progress: Progress | None, command: str, announce: Callable[[], None]) -> Path:
     # Required by both torch and huggingface_hub; two processes must not write one part.
     from filelock import FileLock
 
@@ -115,6 +118,7 @@ def _download(url: str, target: Path, progress: Progress | None, command: str) -
         remote = head(url)
         part = target.with_name(f".{target.name}.{remote.key}.part")
         _check_space(remote.size, part)
+        announce()
         if progress is None:
             with terminal_bar(target.name, remote.size) as bar:
                 _receive(remote, part, bar, command)

@@ -94,14 +94,24 @@ def test_download__what_the_hub_says_is_passed_on(checkpoint_root, monkeypatch):
         raise OSError(f"404: {repo}/{file}\nRequest ID: 1")
 
     monkeypatch.delenv("HF_HUB_OFFLINE")
+    monkeypatch.setattr("sapiens.detection.find.hub_reachable", lambda: True)
     monkeypatch.setattr("huggingface_hub.hf_hub_download", refuse)
     with pytest.raises(WeightsError, match=r"no download \(404: ustc-community/dfine-xlarge-coco/config.json\)"):
+        download("dfine-x")
+
+
+def test_download__no_network_is_said_at_once(checkpoint_root, monkeypatch):
+    monkeypatch.delenv("HF_HUB_OFFLINE")
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")  # the discard port: nobody listens
+    monkeypatch.setattr("huggingface_hub.hf_hub_download", lambda *_, **__: pytest.fail("downloads"))
+    with pytest.raises(WeightsError, match=r"no download \(http://127.0.0.1:9 cannot be reached\)"):
         download("dfine-x")
 
 
 def test_download__every_file_below_the_checkpoint_root(checkpoint_root, monkeypatch):
     asked = []
     monkeypatch.delenv("HF_HUB_OFFLINE")
+    monkeypatch.setattr("sapiens.detection.find.hub_reachable", lambda: True)
     monkeypatch.setattr(
         "huggingface_hub.hf_hub_download", lambda repo, file, **where: asked.append((repo, file, where))
     )

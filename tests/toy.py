@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from PIL import Image
 from torch import nn
 
 from sapiens.errors import InputError
@@ -17,6 +18,9 @@ from sapiens.tasks.base import Prepared, Result, Setup, Task
 class ToyResult(Result):
     task = "toy"
     means: np.ndarray
+
+    def draw(self, image=None, *, side_by_side=False):
+        return Image.fromarray(self.canvas(image))
 
 
 class ToyNet(nn.Module):

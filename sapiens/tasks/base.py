@@ -10,6 +10,7 @@ import dataclasses
 import json
 import zipfile
 import zlib
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -93,7 +94,7 @@ class Meta:
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class Result:
+class Result(ABC):
     """Base of all results: arrays at the picture's own size, and where they come from.
 
     Subclasses are frozen dataclasses whose array fields carry their shape in the docstring and check it in
@@ -117,6 +118,7 @@ class Result:
         values: dict[str, Any] = {k: v.item() if v.ndim == 0 else v for k, v in arrays.items()}
         return cls(meta=meta, **values)
 
+    @abstractmethod
     def draw(self, image: ImageU8 | None = None, *, side_by_side: bool = False) -> Image.Image:
         """A picture of the result.
 
@@ -124,7 +126,6 @@ class Result:
             image: (H, W, 3) uint8 RGB to draw on; default the result's own picture, else a grey one.
             side_by_side: the picture, then the result's panels, as the original demos write them.
         """
-        raise NotImplementedError(f"{type(self).__name__}.draw")
 
     def save(self, path: str | Path) -> Path:
         """Write all arrays and the meta data to a compressed npz file; it appears whole or not at all."""

@@ -36,7 +36,7 @@ def predict(name: str, images, compat: str = "default", **kwargs):
     return predictor(name, compat)(images, **kwargs)
 
 
-def close(a: Result, b: Result, atol: float = 1e-3) -> None:
+def assert_close(a: Result, b: Result, atol: float = 1e-3) -> None:
     assert a.arrays().keys() == b.arrays().keys()
     for key, value in a.arrays().items():
         other = b.arrays()[key]
@@ -71,7 +71,7 @@ def test_task__batch_of_mixed_sizes_equals_singles(name: str) -> None:
     several = sapiens.load(name, "nano", weights="untrained", device="cpu", batch_size=2)
     kwargs = {"whole_image": True} if get_task(name).top_down else {}
     for together, image in zip(several(images, **kwargs), images, strict=True):
-        close(together, predict(name, image))
+        assert_close(together, predict(name, image))
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -81,7 +81,7 @@ def test_task__paths_pil_and_arrays_agree(name: str, tmp_path) -> None:
     Image.fromarray(image).save(path)
     from_array, from_pil, from_path, from_text = predict(name, [image, Image.fromarray(image), path, str(path)])
     for other in (from_pil, from_path, from_text):
-        close(from_array, other, atol=0)
+        assert_close(from_array, other, atol=0)
     assert from_path.meta.image_id == str(path)
 
 
@@ -98,7 +98,7 @@ def test_task__result_round_trip(name: str, compat: str, tmp_path) -> None:
     assert type(again) is type(result)
     assert again.meta == result.meta
     assert again.image is None
-    close(result, again, atol=0)
+    assert_close(result, again, atol=0)
     assert again.draw().size == (30, 20)
     with pytest.raises(InputError, match="picture"):
         again.draw(picture(10, 10))

@@ -6,7 +6,6 @@ tensors of one training example -> batch -> loss. Kept apart from `Task`, so tha
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
@@ -16,7 +15,6 @@ import numpy.typing as npt
 from torch import Tensor
 
 from sapiens.imaging.frame import ImageU8
-from sapiens.tasks import TASKS, get_task
 from sapiens.tasks.base import Raw, Result
 
 FieldKind = Literal["labels", "mask", "normals", "points", "keypoints", "alpha", "colour"]
@@ -74,14 +72,3 @@ class Learning:
     loss: Callable[[Raw, Mapping[str, Tensor], Any], dict[str, Tensor]]
     metrics: Callable[[], Metrics]
     recipe: Callable[[str], Any]
-
-
-def get_learning(name: str) -> Learning:
-    """The learning record of a task, imported on demand.
-
-    Raises:
-        UnknownNameError: names the nearest task.
-    """
-    get_task(name)
-    learning: Learning = importlib.import_module(f"{TASKS[name]}.recipe").LEARNING
-    return learning

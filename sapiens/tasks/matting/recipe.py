@@ -1,0 +1,19 @@
+"""Training settings for mattes: those of the released models (size 1b), and of nano."""
+
+from __future__ import annotations
+
+from sapiens.config import Recipe
+from sapiens.tasks.recipes import Settings, make_recipe
+
+SETTINGS = {
+    "1b": Settings(14_550, 0.0005, 0.9, 4, "fsdp", "bf16", 8, validate_every=0),
+}
+
+
+def recipe(size: str) -> Recipe:
+    """The settings of a size; sizes that were never released follow the nearest one that was.
+
+    Raises:
+        UnknownNameError: no such size.
+    """
+    return make_recipe("matting", size, SETTINGS)

@@ -1,0 +1,24 @@
+"""Training settings for key points: those of the released models (sizes 0.4b to 5b), and of nano."""
+
+from __future__ import annotations
+
+from sapiens.config import Recipe
+from sapiens.tasks.recipes import Settings, make_recipe
+
+SETTINGS = {
+    "0.4b": Settings(10_000, 0.0005, 0.8, 2, "fsdp", "bf16", 6),
+    "0.8b": Settings(10_000, 0.0005, 0.85, 4, "fsdp", "bf16", 12),
+    "1b": Settings(20_000, 0.0005, 0.9, 4, "fsdp", "bf16", 7),
+    "5b": Settings(20_000, 0.0001, 0.94, 4, "fsdp", "bf16", 2),
+}
+
+
+def recipe(size: str) -> Recipe:
+    """The settings of a size; sizes that were never released follow the nearest one that was.
+
+    The flip test is for prediction: training runs the network once.
+
+    Raises:
+        UnknownNameError: no such size.
+    """
+    return make_recipe("pose", size, SETTINGS, options={"flip": False})

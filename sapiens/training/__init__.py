@@ -1,0 +1,1 @@
+"""Training: any task, at any size, on one process or many."""

@@ -1,0 +1,100 @@
+"""Which weights are trained: all, the head, the last blocks, or low-rank additions (LoRA) to frozen ones.
+
+LoRA: Hu et al. 2021, https://arxiv.org/abs/2106.09685.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from sapiens.errors import InputError
+from sapiens.tasks.base import TaskModel
+
+
+class LowRank(nn.Linear):
+    """A frozen linear layer plus a trained product of two thin matrices, W + B A; B starts at zero.
+
+    Names of the frozen weights stay, so a checkpoint of the plain layer fits once `merged` has removed the additions.
+    """
+
+    def __init__(self, plain: nn.Linear, rank: int) -> None:
+        super().__init__(plain.in_features, plain.out_features, plain.bias is not None, device="meta")
+        self.weight, self.bias = plain.weight, plain.bias
+        self.lora_a = nn.Parameter(torch.empty(rank, plain.in_features, device=plain.weight.device))
+        self.lora_b = nn.Parameter(torch.zeros(plain.out_features, rank, device=plain.weight.device))
+        nn.init.kaiming_uniform_(self.lora_a, a=math.sqrt(5))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """As `nn.Linear`."""
+        return super().forward(x) + F.linear(F.linear(x, self.lora_a), self.lora_b)
+
+
+def choose_trained(model: TaskModel, tune: str) -> None:
+    """Freeze what a recipe's `tune` leaves out, and add low-rank layers where it asks for them; in place.
+
+    Raises:
+        InputError: not "all", "head", "blocks:N" or "lora:R".
+    """
+    kind, _, number = tune.partition(":")
+    count = int(number) if number.isdecimal() else 0
+    backbone: Any = model.backbone
+    if tune == "all":
+        return
+    if tune != "head" and not (kind in ("blocks", "lora") and count > 0):
+        raise InputError(f"tune: expected all, head, blocks:N or lora:R, got {tune!r}", "e.g. tune=lora:8")
+    if kind == "blocks" and count > len(backbone.blocks):
+        raise InputError(f"tune: {tune!r}, but the backbone has {len(backbone.blocks)} blocks", "tune=all")
+    backbone.requires_grad_(False)
+    if kind == "blocks":
+        for part in [*backbone.blocks[-count:], backbone.ln1]:
+            part.requires_grad_(True)
+    if kind == "lora":
+        for block in backbone.blocks:
+            for name in ("wq", "wk", "wv", "proj"):
+                setattr(block.attn, name, LowRank(getattr(block.attn, name), count))
+
+
+def merged(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """A state dict without low-rank additions: each is multiplied out and added to its weight."""
+    plain = {name: tensor for name, tensor in state.items() if not name.endswith((".lora_a", ".lora_b"))}
+    for name in [name for name in state if name.endswith(".lora_a")]:
+        stem = name.removesuffix("lora_a")
+        plain[f"{stem}weight"] = plain[f"{stem}weight"] + state[f"{stem}lora_b"] @ state[name]
+    return plain
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What training keeps in memory besides activations.
+
+    Attributes:
+        total, trained: number of parameters.
+        weights_mb, gradients_mb, optimiser_mb: in 10^6 bytes, all processes together.
+    """
+
+    total: int
+    trained: int
+    weights_mb: float
+    gradients_mb: float
+    optimiser_mb: float
+
+    def __str__(self) -> str:
+        share = 100 * self.trained / self.total
+        return (
+            f"{self.trained:,} of {self.total:,} parameters trained ({share:.2g} %): weights {self.weights_mb:.0f} MB, "
+            f"gradients {self.gradients_mb:.0f} MB, optimiser {self.optimiser_mb:.0f} MB, and the activations"
+        )
+
+
+def budget(model: nn.Module) -> Budget:
+    """Count parameters and the bytes that AdamW needs for them."""
+    every = list(model.parameters())
+    trained = [p for p in every if p.requires_grad]
+    size, moving = (sum(p.numel() * p.element_size() for p in group) / 1e6 for group in (every, trained))
+    return Budget(sum(p.numel() for p in every), sum(p.numel() for p in trained), size, moving, 2 * moving)

@@ -1,0 +1,171 @@
+import json
+import random
+
+import numpy as np
+import pytest
+import torch
+from helpers_training import Pictures, Toy, make_trainer
+from safetensors.torch import load_file
+
+import sapiens
+from sapiens.errors import InputError, NumericError
+from sapiens.training.checkpoint import list_checkpoints
+
+
+def log(folder):
+    return [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
+
+
+def assert_equal(first, second, **tolerance) -> None:
+    assert first.keys() == second.keys()
+    for name in first:
+        if tolerance and name == "decode_head.conv_layers.0.bias":
+            continue  # an instance norm follows: its gradient is rounding noise, which Adam blows up
+        torch.testing.assert_close(first[name], second[name], **(tolerance or {"rtol": 0, "atol": 0}), msg=name)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A run never interrupted, with a running mean of the weights."""
+    folder = tmp_path_factory.mktemp("finished")
+    make_trainer(folder, ema=0.5).run()
+    return folder
+
+
+def test_run__export_loads_and_predicts(finished) -> None:
+    predictor = sapiens.load("seg", size="nano", weights=finished, dtype="float32", device="cpu")
+    result = predictor(np.zeros((20, 30, 3), np.uint8))
+    assert result.labels.shape == (20, 30)
+
+
+def test_run__loss_falls_and_old_checkpoints_go(finished) -> None:
+    losses = [line["loss"] for line in log(finished)]
+    assert len(losses) == 6
+    assert losses[-1] < losses[0]
+    assert [path.name for path in list_checkpoints(finished)] == ["step_00000004", "step_00000006"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [0, 1])
+def test_resume__after_sigkill_the_same_weights(seed, finished, tmp_path, run_script) -> None:
+    at = random.Random(seed).randint(1, 6)
+    codes, _ = run_script([{"folder": str(tmp_path), "ema": 0.5, "die": at}])
+    assert codes == [-9]
+    make_trainer(tmp_path, ema=0.5, resume=True).run()
+    assert_equal(load_file(tmp_path / "model.safetensors"), load_file(finished / "model.safetensors"))
+    mine, theirs = (read_last(folder) for folder in (tmp_path, finished))
+    assert_equal(mine, theirs)
+    assert [line["update"] for line in log(tmp_path)] == [1, 2, 3, 4, 5, 6]
+
+
+def read_last(folder):
+    last = list_checkpoints(folder)[-1]
+    return load_file(last / "optimiser.safetensors") | load_file(last / "model.safetensors")
+
+
+@pytest.mark.slow
+def test_two_processes__equal_one(tmp_path, run_script) -> None:
+    one, copies, shards = (tmp_path / name for name in ("one", "ddp", "fsdp"))
+    make_trainer(one, batch_size=4, iterations=3).run()
+    jobs = [{"folder": str(copies), "iterations": 3}, {"folder": str(shards), "iterations": 3, "parallel": "fsdp"}]
+    codes, errors = run_script(jobs, world=2)
+    assert codes == [0, 0], errors
+    want = load_file(one / "model.safetensors")
+    for folder in (copies, shards):
+        assert_equal(load_file(folder / "model.safetensors"), want, rtol=1e-3, atol=1e-4)
+        assert log(folder)[-1]["loss"] == pytest.approx(log(one)[-1]["loss"], rel=1e-4)
+        assert log(folder)[-1]["seen"] == 12
+
+
+def test_accumulate__equals_a_larger_batch(tmp_path) -> None:
+    first = make_trainer(tmp_path / "a", batch_size=4, iterations=2).run()
+    second = make_trainer(tmp_path / "b", batch_size=2, accumulate=2, iterations=2).run()
+    assert_equal(load_file(first), load_file(second), rtol=1e-3, atol=1e-5)
+
+
+def test_ema__is_the_running_mean(tmp_path) -> None:
+    name, states = "decode_head.conv_seg.weight", []
+    trainer = make_trainer(tmp_path, ema=0.75, iterations=3, save_every=0)
+    weight = trainer.model.get_parameter(name)
+    mean = weight.detach().clone()
+    trainer.report = lambda line: states.append(weight.detach().clone())
+    path = trainer.run()
+    for state in states:
+        mean = 0.75 * mean + 0.25 * state
+    torch.testing.assert_close(load_file(path)[name], mean)
+
+
+@pytest.mark.parametrize("tune", ["head", "blocks:2", "lora:2"])
+def test_tune__frozen_weights_stay(tune, tmp_path) -> None:
+    trainer = make_trainer(tmp_path, tune=tune, iterations=2)
+    before = {n: t.clone() for n, t in trainer.weights().items()}
+    after = load_file(trainer.run())
+    moved = {name for name in after if not torch.equal(before[name], after[name])}
+    parts = {
+        "head": ("decode_head.",),
+        "blocks:2": ("decode_head.", "backbone.blocks.4.", "backbone.blocks.5.", "backbone.ln1."),
+        "lora:2": ("decode_head.", "backbone.blocks."),
+    }[tune]
+    assert moved
+    assert all(name.startswith(parts) for name in moved)
+    if tune == "lora:2":
+        assert all(".attn." in name and name.endswith(".weight") for name in moved if name.startswith("backbone"))
+
+
+def test_nan__stop_names_the_pictures_and_keeps_the_checkpoint(tmp_path) -> None:
+    with pytest.raises(NumericError, match=r"update 4: NaN or Inf.*pictures: picture") as caught:
+        make_trainer(tmp_path, Toy(nan=(4,))).run()
+    assert "step_00000002" in caught.value.hint
+    assert [path.name for path in list_checkpoints(tmp_path)] == ["step_00000002"]
+
+
+def test_nan__skip_leaves_the_update_out(tmp_path) -> None:
+    trainer = make_trainer(tmp_path, Toy(nan=(2,)), on_nan="skip")
+    trainer.run()
+    assert trainer.progress.skipped == 1
+    assert all(tensor.isfinite().all() for tensor in trainer.weights().values())
+
+
+def test_nan__skip_ends_when_nothing_else_comes(tmp_path) -> None:
+    trainer = make_trainer(tmp_path, Toy(nan=range(999)), on_nan="skip", iterations=200, save_every=0, log_every=0)
+    with pytest.raises(NumericError, match="100 updates in a row"):
+        trainer.run()
+
+
+def test_bad_records__skipped_and_counted(tmp_path) -> None:
+    trainer = make_trainer(tmp_path, pictures=Pictures(7, bad=(1, 3)))
+    trainer.run()
+    assert trainer.progress.bad_records > 0
+    assert any("is damaged" in problem for line in log(tmp_path) for problem in line.get("problems", []))
+
+
+@pytest.mark.parametrize(("bad", "changes"), [((1, 3), {"on_bad_record": "stop"}), (range(7), {})], ids=["stop", "all"])
+def test_bad_records__end_the_run(bad, changes, tmp_path) -> None:
+    with pytest.raises(InputError, match="is damaged"):
+        make_trainer(tmp_path, pictures=Pictures(7, bad=bad), **changes).run()
+
+
+def test_validate__keeps_the_best(tmp_path) -> None:
+    values = iter([0.2, 0.9, 0.5])
+    seen = []
+
+    def validate(weights):
+        seen.append(weights["decode_head.conv_seg.weight"])
+        return {"score": next(values)}
+
+    trainer = make_trainer(tmp_path, validate=validate, validate_every=2)
+    trainer.run()
+    assert trainer.progress.best == (0.9, 4)
+    assert torch.equal(load_file(tmp_path / "best.safetensors")["decode_head.conv_seg.weight"], seen[1])
+
+
+def test_folder__a_run_is_not_overwritten(finished) -> None:
+    with pytest.raises(InputError, match="holds a run"):
+        make_trainer(finished)
+    with pytest.raises(InputError, match=r"other settings: seed, ema|other settings: ema, seed"):
+        make_trainer(finished, seed=5, resume=True)
+
+
+def test_bf16__runs_with_float32_weights(tmp_path) -> None:
+    weights = load_file(make_trainer(tmp_path, precision="bf16", checkpointing=True, iterations=1).run())
+    assert weights["decode_head.conv_seg.weight"].dtype == torch.float32

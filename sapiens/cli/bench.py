@@ -16,6 +16,7 @@ SUBJECTS = {
     "load": "a full-size 1B pose file: time and memory, beside reading it and building with random weights first",
     "startup": "import and --help",
     "detect": "person detectors at their own input sizes",
+    "synth": "procedural people rendered with all truth",
 }
 
 

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from sapiens._version import __version__
-from sapiens.cli import bench, demo, doctor, download, models, predict
+from sapiens.cli import bench, demo, doctor, download, models, predict, synth
 from sapiens.cli.console import put, say, say_error
 from sapiens.errors import SapiensError
 
@@ -38,7 +38,7 @@ def _root(
     pass
 
 
-for verb in (predict, models, download, doctor, demo, bench):
+for verb in (predict, models, download, doctor, demo, synth, bench):
     verb.register(app)
 
 

@@ -106,6 +106,8 @@ def _read_bytes(path: Path, limit: int) -> bytes:
         return path.read_bytes()
     except FileNotFoundError as error:
         raise InputError(f"{path}: no such file or folder") from error
+    except InputError:
+        raise
     except (OSError, ValueError) as error:  # ValueError: a zero byte in the name
         reason = error.strerror if isinstance(error, OSError) else None
         raise InputError(f"{path}: cannot be read ({reason or error})") from error

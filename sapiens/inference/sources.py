@@ -15,7 +15,9 @@ from sapiens.imaging.read import IMAGE_SUFFIXES, decode_image, read_image
 from sapiens.inference.item import Source
 
 LIST_SUFFIXES = (".txt", ".lst")
-_MAGIC = (b"\x89PNG", b"\xff\xd8\xff", b"RIFF", b"II*\0", b"MM\0*", b"GIF8", b"BM")
+_MAGIC = (b"\x89PNG", b"\xff\xd8\xff", b"RIFF", b"II*\0", b"MM\0*", b"II+\0", b"MM\0+", b"GIF8", b"BM")
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+"""Some editors put it in front of UTF-8; it is no part of the first path."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,8 @@ def find_sources(
         stdin: where "-" reads.
         max_pixels: largest picture to decode; default the reader's own limit.
 
-    An input that does not exist is no reason to stop: it becomes a source that fails with a clear line when read.
+    An input that does not exist, cannot be read or holds no picture is no reason to stop: it becomes a source that
+    fails with a clear line when read.
     """
     found = Found()
     limit = {} if max_pixels is None else {"max_pixels": max_pixels}
@@ -64,38 +67,80 @@ def find_sources(
 
 
 def _add_input(found: Found, text: str, recursive: bool, limit: dict[str, int]) -> None:
+    # os.path's questions answer False where pathlib's raise: below a folder that may not be entered.
     path = Path(text)
-    if path.is_dir():
+    if os.path.isdir(path):
         _add_folder(found, path, recursive, limit)
-    elif path.suffix.lower() in LIST_SUFFIXES and path.is_file():
-        _add_list(found, path.read_text(encoding="utf-8").splitlines(), limit)
-    elif not path.exists() and glob.has_magic(text):
-        matches = sorted(Path(p) for p in glob.glob(text, recursive=True) if os.path.isfile(p))
-        if not matches:
-            found.sources.append(_failing(text, f"{text}: no file matches this pattern"))
-        _add_files(found, [p for p in matches if is_picture(p)], _fixed_part(text), limit)
+    elif path.suffix.lower() in LIST_SUFFIXES and os.path.isfile(path):
+        _add_list_file(found, path, limit)
+    elif not os.path.lexists(path) and glob.has_magic(text):
+        matches = sorted(Path(p) for p in glob.glob(text, recursive=True) if not os.path.isdir(p))
+        pictures = [p for p in matches if is_picture(p)]
+        if not pictures:
+            what = (
+                "none of the files that match this pattern is a picture" if matches else "no file matches this pattern"
+            )
+            found.sources.append(_failing(text, f"{text}: {what}"))
+        _add_files(found, pictures, _fixed_part(text), limit)
         found.skipped.extend(p for p in matches if not is_picture(p))
     else:
         _add_files(found, [path], path.parent, limit)
 
 
 def _add_folder(found: Found, folder: Path, recursive: bool, limit: dict[str, int]) -> None:
-    walk = sorted(folder.rglob("*") if recursive else folder.iterdir())
-    files = [p for p in walk if p.is_file() and not p.name.startswith(".")]
+    files, unreadable = _scan(folder, recursive)
     pictures = [p for p in files if is_picture(p)]
     found.folders.append(folder)
     found.skipped.extend(p for p in files if not is_picture(p))
-    if not pictures:
+    for path, reason in unreadable:
+        found.sources.append(_failing(str(path), f"{path}: this folder cannot be read ({reason})"))
+    if not pictures and not unreadable:
         deeper = "" if recursive else " (--recursive looks into the folders below)"
         found.sources.append(_failing(str(folder), f"{folder}: no pictures in this folder{deeper}"))
     _add_files(found, pictures, folder, limit)
 
 
-def _add_list(found: Found, lines: Iterable[str], limit: dict[str, int]) -> None:
-    for line in lines:
-        if line.strip():
-            path = Path(line.strip())
-            _add_files(found, [path], path.parent, limit)
+def _scan(folder: Path, recursive: bool) -> tuple[list[Path], list[tuple[Path, str]]]:
+    """Sorted files of a folder, hidden ones left out; and the folders that cannot be listed, with the reason.
+
+    A link that leads nowhere counts as a file: it fails with its name when read, and is not passed over.
+    """
+    files: list[Path] = []
+    unreadable: list[tuple[Path, str]] = []
+
+    def note(error: OSError) -> None:
+        unreadable.append((Path(error.filename), error.strerror or str(error)))
+
+    for parent, folders, names in os.walk(folder, onerror=note):
+        files.extend(Path(parent, name) for name in names if not name.startswith("."))
+        if not recursive:
+            folders.clear()
+    return sorted(files), sorted(unreadable)
+
+
+def _add_list_file(found: Found, path: Path, limit: dict[str, int]) -> None:
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        found.sources.append(_failing(str(path), f"{path}: this list cannot be read ({error.strerror or error})"))
+        return
+    _add_list(found, data, str(path), "expected a list of paths, one a line", limit)
+
+
+def _add_list(found: Found, data: bytes, name: str, expected: str, limit: dict[str, int]) -> None:
+    """Paths, one a line, in the encoding of file names: any name that a folder can hold can be listed."""
+    try:
+        lines = os.fsdecode(data.removeprefix(_BYTE_ORDER_MARK)).splitlines() if b"\0" not in data else None
+    except UnicodeDecodeError:  # where names are not bytes
+        lines = None
+    if lines is None:
+        found.sources.append(_failing(name, f"{name}: {expected}"))
+        return
+    paths = [Path(line.strip()) for line in lines if line.strip()]
+    if not paths:
+        found.sources.append(_failing(name, f"{name}: empty; {expected}"))
+    for path in paths:
+        _add_files(found, [path], path.parent, limit)
 
 
 def _add_stdin(found: Found, stdin: BinaryIO | None, limit: dict[str, int]) -> None:
@@ -108,12 +153,7 @@ def _add_stdin(found: Found, stdin: BinaryIO | None, limit: dict[str, int]) -> N
         found.sources.append(Source("stdin", read, Path("stdin")))
         found.bases.append(Path())
         return
-    try:
-        lines = data.decode("utf-8").splitlines()
-    except UnicodeDecodeError:
-        found.sources.append(_failing("stdin", "stdin: neither a picture nor a list of paths, one a line"))
-        return
-    _add_list(found, lines, limit)
+    _add_list(found, data, "stdin", "expected a picture, or a list of paths, one a line", limit)
 
 
 def _add_files(found: Found, paths: list[Path], base: Path, limit: dict[str, int]) -> None:

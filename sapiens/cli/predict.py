@@ -66,7 +66,7 @@ def predict(
     """
     from sapiens.inference.engine import run
     from sapiens.inference.exports import Writer
-    from sapiens.inference.naming import check_output, output_stems
+    from sapiens.inference.naming import check_beside, check_output, output_stems
     from sapiens.inference.sources import find_sources
     from sapiens.tasks import get_task
 
@@ -77,6 +77,7 @@ def predict(
     stems = output_stems(found.sources, found.bases)
     writer = Writer(out, stems, wanted, [kind.strip() for kind in save.split(",") if kind.strip()],
                     side_by_side=side_by_side)  # fmt: skip
+    check_beside(writer.folders, found.sources)
     make_folder(out)
     if found.skipped and not quiet:
         say("note", f"{len(found.skipped)} files in the input folders are not pictures and are left alone")

@@ -56,6 +56,12 @@ class Writer:
         self._side_by_side = side_by_side
         self._kept: dict[str, dict[int, Result]] = {task.name: {} for task in tasks if self._run_kinds(task)}
 
+    @property
+    def folders(self) -> set[Path]:
+        """Every folder that files will be written to."""
+        parents = {stem.parent for stem in self._stems}
+        return {self._folder(task, kind) / parent for task in self._tasks for kind in self._kinds for parent in parents}
+
     def __call__(self, item: Item) -> None:
         """Write everything asked for of one item and note the files on it."""
         stem = self._stems[item.index]
@@ -75,7 +81,7 @@ class Writer:
             for kind in self._run_kinds(task):
                 results = [result for _, result in sorted(self._kept[task.name].items())]
                 export = task.run_exports[kind]
-                path = self._out / task.name / export.filename.format(label=_label(self._out))
+                path = self._folder(task, kind) / export.filename.format(label=_label(self._out))
                 export.write(results, path)
                 written.append(path)
         return written
@@ -83,12 +89,15 @@ class Writer:
     def _run_kinds(self, task: Task) -> list[str]:
         return [kind for kind in self._kinds if kind in task.run_exports]
 
+    def _folder(self, task: Task, kind: str) -> Path:
+        own = kind in COMMON or kind in task.run_exports
+        return self._out / (task.name if own else f"{task.name}_{kind}")
+
     def _write(self, task: Task, kind: str, result: Result, stem: Path) -> list[Path]:
         export = COMMON_EXPORTS.get(kind) or task.exports.get(kind)
         if export is None:
             return []
-        folder = task.name if kind in COMMON else f"{task.name}_{kind}"
-        path = self._out / folder / stem.parent / f"{stem.name}{export.suffix}"
+        path = self._folder(task, kind) / stem.parent / f"{stem.name}{export.suffix}"
         if kind == "picture" and self._side_by_side:
             write_image(path, _rgb(result, side_by_side=True))
         else:

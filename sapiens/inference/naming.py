@@ -52,6 +52,27 @@ def check_output(out: Path, folders: Iterable[Path]) -> None:
             )
 
 
+def check_beside(written: Iterable[Path], sources: Iterable[Source]) -> None:
+    """Refuse to write into a folder that an input picture lies in: a result may have the very name of a picture.
+
+    Args:
+        written: folders that results will be written to.
+        sources: the inputs.
+
+    Raises:
+        InputError: names the folder and one of the pictures in it.
+    """
+    holding = {source.path.parent: source.path for source in sources if source.path is not None and source.path.name}
+    by_place = {os.path.realpath(folder): picture for folder, picture in holding.items()}
+    for folder in written:
+        picture = by_place.get(os.path.realpath(folder))
+        if picture is not None:
+            raise InputError(
+                f"{folder}: results would be written beside the input {picture}",
+                hint="choose another output folder",
+            )
+
+
 def _common(bases: Iterable[Path]) -> Path:
     absolute = [os.path.abspath(base) for base in bases]
     try:

@@ -8,7 +8,7 @@ import pytest
 from sapiens.errors import InputError
 from sapiens.imaging.frame import Frame
 from sapiens.inference.item import Source
-from sapiens.inference.naming import check_output, output_stems
+from sapiens.inference.naming import check_beside, check_output, output_stems
 
 
 def never() -> Frame:
@@ -55,3 +55,25 @@ def test_check_output__not_inside_an_input_folder(tmp_path: Path, out: str, refu
             check_output(tmp_path / out, [tmp_path / "in"])
     else:
         assert check_output(tmp_path / out, [tmp_path / "in"]) is None
+
+
+@pytest.mark.parametrize(
+    ("written", "picture", "refused"),
+    [
+        pytest.param("out/seg", "in/x.png", False, id="elsewhere"),
+        pytest.param("in/seg", "in/x.png", False, id="a folder below"),
+        pytest.param("seg", "seg/x.png", True, id="a picture in a folder named like the task"),
+        pytest.param("link/seg", "seg/x.png", True, id="the same folder by another name"),
+    ],
+)
+def test_check_beside__never_in_the_folder_of_an_input(
+    written: str, picture: str, refused: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    os.symlink(".", "link")
+    sources = [Source(picture, never, Path(picture)), Source("memory", never)]
+    if refused:
+        with pytest.raises(InputError, match=f"beside the input {picture}"):
+            check_beside([Path(written)], sources)
+    else:
+        assert check_beside([Path(written)], sources) is None

@@ -70,21 +70,24 @@ def predict(
     from sapiens.inference.sources import find_sources
     from sapiens.tasks import get_task
 
-    names = list(dict.fromkeys(name.strip() for name in tasks.split(",") if name.strip()))
+    names = _listed(tasks)
+    if not names:
+        raise InputError(f"no task in {tasks!r}", hint="one or several of pose, seg, normal, pointmap, matting, albedo")
     wanted = [get_task(name) for name in names]
     found = find_sources(inputs, recursive=recursive, stdin=sys.stdin.buffer, max_pixels=max_pixels)
     check_output(out, found.folders)
     stems = output_stems(found.sources, found.bases)
-    writer = Writer(out, stems, wanted, [kind.strip() for kind in save.split(",") if kind.strip()],
-                    side_by_side=side_by_side)  # fmt: skip
+    writer = Writer(out, stems, wanted, _listed(save), side_by_side=side_by_side)
     check_beside(writer.folders, found.sources)
     make_folder(out)
     if found.skipped and not quiet:
         say("note", f"{len(found.skipped)} files in the input folders are not pictures and are left alone")
 
-    helper = [mask] if mask in ("seg", "matting") and mask not in names else []
+    # The task that makes the masks runs before those that use them, wherever it was named.
+    first = [mask] if mask in ("seg", "matting") else []
+    order = first + [name for name in names if name not in first]
     settings: dict[str, Any] = {"device": device, "dtype": dtype, "compat": compat, "batch_size": batch_size}
-    predictors = _load(helper + names, size, weights or [], detector, option or [], settings)
+    predictors = _load(order, size, weights or [], detector, option or [], settings)
     finder = _finder(predictors, boxes, whole_image)
     report = Report(as_json=as_json, quiet=quiet)
     run_items = run(found.sources, predictors, find=finder, mask=_mask(mask), write=writer)
@@ -94,6 +97,11 @@ def predict(
             report.add(item)
             advance()
     report.close(out, writer.close())
+
+
+def _listed(text: str) -> list[str]:
+    """The words between commas, each once."""
+    return list(dict.fromkeys(word.strip() for word in text.split(",") if word.strip()))
 
 
 def make_folder(out: Path) -> None:

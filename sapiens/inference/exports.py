@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from sapiens.errors import UnknownNameError
+from sapiens.errors import InputError, UnknownNameError
 from sapiens.imaging.frame import ImageU8
 from sapiens.imaging.write import write_image
 from sapiens.inference.item import Item
@@ -36,7 +36,7 @@ class Writer:
         side_by_side: pictures as [picture | result], as the original demos write them.
 
     Raises:
-        UnknownNameError: a kind that none of the tasks has.
+        InputError: nothing to write, or a kind that none of the tasks has.
     """
 
     def __init__(
@@ -49,6 +49,8 @@ class Writer:
         side_by_side: bool = False,
     ) -> None:
         known = known_kinds(tasks)
+        if not kinds:
+            raise InputError(f"no kind of output is asked for; known: {', '.join(known)}")
         for kind in kinds:
             if kind not in known:
                 raise UnknownNameError("kind of output", kind, known)

@@ -33,7 +33,7 @@ def mask_from_task(name: str) -> MaskOf:
 
 
 def mask_from_folder(folder: Path) -> MaskOf:
-    """Masks from files named like the pictures; a picture without one counts as all foreground.
+    """Masks from files named like the pictures; a picture without one counts as all foreground, with a note.
 
     Raises:
         InputError: there is no such folder.
@@ -46,6 +46,10 @@ def mask_from_folder(folder: Path) -> MaskOf:
         if path.exists() and path.resolve().parent == folder.resolve():
             # Masks may have the pictures' own names: here every picture would be found as its own mask.
             raise InputError(f"{path}: lies in the mask folder {folder}; keep masks in a folder of their own")
-        return find_mask(folder, path.name, item.take().size_hw)
+        found = find_mask(folder, path.name, item.take().size_hw)
+        note = f"no mask in {folder}: everything counts as foreground"
+        if found is None and note not in item.notes:
+            item.notes += (note,)
+        return found
 
     return mask

@@ -114,6 +114,8 @@ def test_predict__json_lines(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        pytest.param([" ,", "x.png"], "no task in ' ,'", id="no task"),
+        pytest.param(["seg", "x.png", "--save", ""], "no kind of output is asked for", id="nothing to write"),
         pytest.param(["segg", "x.png"], "unknown task 'segg'", id="unknown task"),
         pytest.param(["seg", "x.png", "--size", "1bb"], "unknown size '1bb'", id="unknown size"),
         pytest.param(["seg", "x.png", "--save", "gif"], "unknown kind of output 'gif'", id="unknown kind"),
@@ -201,6 +203,28 @@ def test_predict__mask_from_another_task_is_not_written_itself(tmp_path: Path) -
     assert result.exit_code == 0, result.output
     assert written(tmp_path / "out") == ["normal/photo.npz"]
     assert sapiens.load_result(tmp_path / "out/normal/photo.npz").mask.shape == (24, 18)
+
+
+def test_predict__mask_from_a_task_named_after_the_one_that_uses_it(tmp_path: Path) -> None:
+    photo = save(tmp_path / "photo.png")
+    common = ["predict", "normal,albedo,seg", photo, "--save", "npz", *NANO]
+    result = sapiens_cli(*common, "--mask", "seg", "-o", tmp_path / "out")
+    assert result.exit_code == 0, result.output
+    assert written(tmp_path / "out") == ["albedo/photo.npz", "normal/photo.npz", "seg/photo.npz"]
+    labels = sapiens.load_result(tmp_path / "out/seg/photo.npz").labels
+    for task in ("normal", "albedo"):
+        np.testing.assert_array_equal(sapiens.load_result(tmp_path / f"out/{task}/photo.npz").mask, labels > 0)
+
+
+def test_predict__a_picture_without_a_mask_is_named(tmp_path: Path) -> None:
+    photos = [save(tmp_path / f"in/{n}.png") for n in "ab"]
+    save(tmp_path / "masks/a.png")
+    result = sapiens_cli(
+        "predict", "normal,albedo", *photos, "--mask", tmp_path / "masks", "-o", tmp_path / "out", *NANO
+    )
+    assert result.exit_code == 0, result.output
+    notes = [line for line in result.stderr.splitlines() if "everything counts as foreground" in line]
+    assert notes == [f"note: {photos[1]}: no mask in {tmp_path / 'masks'}: everything counts as foreground"]
 
 
 def test_predict__masks_from_files(tmp_path: Path) -> None:

@@ -93,9 +93,9 @@ def _one_task(name: str, size: str, photo: Path, out: Path, *, sample: bool, off
         raise item.error
     writer.close()
     seconds = time.perf_counter() - loaded
-    say(name, f"{predictor.name}, {'released' if trained else 'UNTRAINED'} weights: "
-        f"loaded in {loaded - start:.1f} s, predicted and written in {seconds:.1f} s")  # fmt: skip
     saved = next(path for path in item.files if path.suffix == ".npz")
+    say(name, f"{predictor.name}, {'released' if trained else 'UNTRAINED'} weights: "
+        f"loaded in {loaded - start:.1f} s, predicted in {seconds:.1f} s, written to {saved.parent}")  # fmt: skip
     drawn = load_result(saved).draw(read_image(photo))
     return Shown(task.title, f"{predictor.name}, {'released' if trained else 'UNTRAINED'}", drawn, trained)
 

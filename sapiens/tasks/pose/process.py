@@ -35,6 +35,8 @@ class PoseOptions:
     max_step: float | None = None
 
     def __post_init__(self) -> None:
+        if self.flip not in (True, False):
+            raise InputError(f"flip: expected true or false, got {self.flip!r}")
         if not 0 < self.padding < float("inf"):
             raise InputError(f"padding: expected a positive factor, got {self.padding}")
         if self.max_step is not None and not self.max_step >= 0:
@@ -54,8 +56,11 @@ def preprocess(frame: Frame, boxes: npt.NDArray[np.float32] | None, setup: Setup
     """
     if boxes is None:
         raise InputError(f"{frame.id}: pose needs person boxes", hint="give boxes, a detector, or whole_image=True")
-    crops = [BoxCrop.from_box(box, setup.input_hw, setup.options.padding) for box in boxes]
-    return [Prepared(crop.apply(frame.image), crop) for crop in crops]
+    try:
+        crops = [BoxCrop.from_box(box, setup.input_hw, setup.options.padding) for box in boxes]
+        return [Prepared(crop.apply(frame.image), crop) for crop in crops]
+    except InputError as error:  # names the box; which picture it belongs to is known here
+        raise InputError(f"{frame.id}: {error.message}", error.hint) from error
 
 
 def forward(model: nn.Module, x: Tensor, setup: Setup) -> Raw:

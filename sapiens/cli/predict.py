@@ -54,8 +54,8 @@ def predict(
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
     dtype: Annotated[str, typer.Option(help="auto, float32, bfloat16, float16.")] = "auto",
     compat: Annotated[str, typer.Option(help="default, or reference: every number as the original.")] = "default",
-    batch_size: Annotated[int | None, typer.Option(help="Network inputs per pass.")] = None,
-    max_pixels: Annotated[int | None, typer.Option(help="Largest picture to decode, in pixels.")] = None,
+    batch_size: Annotated[int | None, typer.Option(min=1, help="Network inputs per pass.")] = None,
+    max_pixels: Annotated[int | None, typer.Option(min=1, help="Largest picture to decode, in pixels.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON line per picture on stdout.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only errors.")] = False,
 ) -> None:
@@ -123,21 +123,16 @@ def make_folder(out: Path) -> None:
 def _load(
     names: list[str], size: str, weights: list[str], detector: str | None, options: list[str], settings: dict[str, Any]
 ) -> list[Predictor]:
+    from sapiens.cli.options import task_options
     from sapiens.inference.predictor import load
     from sapiens.tasks import get_task
 
     by_task = _per_task(weights, names)
-    given = dict(_setting(text) for text in options)
-    known = {name: getattr(get_task(name).options, "__dataclass_fields__", {}) for name in names}
-    for key in given:
-        if not any(key in fields for fields in known.values()):
-            load_error = ", ".join(f"{name}: {', '.join(fields) or 'none'}" for name, fields in known.items())
-            raise InputError(f"unknown option {key!r}; known: {load_error}")
+    chosen = task_options(options, [get_task(name) for name in names])
     predictors = []
     for name in names:
-        own = {key: value for key, value in given.items() if key in known[name]}
         extra: dict[str, Any] = {"detector": detector} if get_task(name).top_down else {}
-        predictors.append(load(name, size, weights=by_task.get(name), **settings, **extra, **own))
+        predictors.append(load(name, size, weights=by_task.get(name), **settings, **extra, **chosen[name]))
     return predictors
 
 
@@ -154,16 +149,6 @@ def _per_task(weights: list[str], names: list[str]) -> dict[str, str]:
     return chosen
 
 
-def _setting(text: str) -> tuple[str, Any]:
-    key, separator, value = text.partition("=")
-    if not separator:
-        raise InputError(f"--option {text}: expected NAME=VALUE", hint=f"--option {text}=true")
-    try:
-        return key, json.loads(value)
-    except json.JSONDecodeError:
-        return key, value
-
-
 def _finder(predictors: list[Predictor], boxes: Path | None, whole_image: bool) -> PeopleFinder | None:
     top_down = next((p for p in predictors if p.task.top_down), None)
     if top_down is None:
@@ -171,11 +156,14 @@ def _finder(predictors: list[Predictor], boxes: Path | None, whole_image: bool) 
             raise InputError("--boxes and --whole-image are for pose; the other tasks work on whole pictures")
         return None
     if boxes is None:
-        return top_down.people_finder(whole_image=whole_image)
+        finder = top_down.people_finder(whole_image=whole_image)
+        if not whole_image:
+            finder.load()
+        return finder
     from sapiens.detection import load_boxes
 
     table = load_boxes(boxes)
-    return top_down.people_finder(boxes=lambda item: table.lookup(item.source.id))
+    return top_down.people_finder(boxes=lambda item: table.lookup(item.source.id), whole_image=whole_image)
 
 
 def _mask(mask: str | None) -> MaskOf | None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cached_property
 from typing import TYPE_CHECKING
 
+from sapiens.errors import SapiensError
 from sapiens.inference.item import Item
 from sapiens.tasks.base import People
 
@@ -41,11 +41,24 @@ class PeopleFinder:
         self._boxes = boxes
         self._whole_image = whole_image
         self._whole_if_nobody = whole_if_nobody
+        self._detector: Detector | None = None
+        self._failure: SapiensError | None = None
 
-    @cached_property
-    def detector(self) -> Detector:
-        """The detector, loaded on first use."""
-        return self._make_detector()
+    def load(self) -> Detector:
+        """The detector; made the first time, and a failure is not tried again for every picture of a run.
+
+        Raises:
+            SapiensError: no such detector, or no usable weights.
+        """
+        if self._failure is not None:
+            raise self._failure.with_traceback(None)
+        if self._detector is None:
+            try:
+                self._detector = self._make_detector()
+            except SapiensError as error:
+                self._failure = error
+                raise
+        return self._detector
 
     def __call__(self, item: Item) -> None:
         """Set `item.people`."""
@@ -58,7 +71,7 @@ class PeopleFinder:
         elif self._whole_image:
             found, note = whole_image(frame.size_hw), WHOLE_IMAGE_NOTE
         else:
-            found, note = self.detector([frame.image])[0], None
+            found, note = self.load()([frame.image])[0], None
             if not len(found) and self._whole_if_nobody:
                 found, note = whole_image(frame.size_hw), WHOLE_IMAGE_NOTE
         item.people = People(found.boxes_xyxy, found.scores, note or (None if len(found) else NOBODY))

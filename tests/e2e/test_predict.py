@@ -197,6 +197,37 @@ def test_predict__nobody_in_the_boxes_file_is_an_empty_result_exit_0(tmp_path: P
     assert len(sapiens.load_result(tmp_path / "out/pose/photo.npz").keypoints) == 0
 
 
+def test_predict__pose_without_any_detector_is_said_once(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setenv("SAPIENS_CHECKPOINT_ROOT", str(tmp_path / "root"))
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    photos = [save(tmp_path / f"{n}.png") for n in range(3)]
+    result = sapiens_cli("predict", "pose", *photos, "-o", tmp_path / "out", *NANO)
+    assert result.exit_code == 1
+    assert result.shown.startswith("person detector")
+    assert len(result.shown.splitlines()) == 1
+    assert written(tmp_path / "out") == []
+
+
+def test_predict__boxes_file_and_the_whole_picture_for_the_others(tmp_path: Path) -> None:
+    photos = [save(tmp_path / f"{n}.png") for n in "ab"]
+    (tmp_path / "boxes.json").write_text(json.dumps({"a.png": [[1, 2, 9, 12]]}))
+    result = sapiens_cli(
+        "predict", "pose", *photos, "--boxes", tmp_path / "boxes.json", "--whole-image", "-o", tmp_path / "out", *NANO
+    )
+    assert result.exit_code == 0, result.output
+    boxes = [sapiens.load_result(tmp_path / f"out/pose/{n}.npz").boxes_xyxy.tolist() for n in "ab"]
+    assert boxes == [[[1, 2, 9, 12]], [[0, 0, 17, 23]]]
+
+
+def test_predict__a_box_that_cannot_be_cropped_names_its_picture(tmp_path: Path) -> None:
+    photo = save(tmp_path / "photo.png")
+    (tmp_path / "boxes.json").write_text(json.dumps({"photo.png": [[0, 0, 1e9, 1e9]]}))
+    result = sapiens_cli("predict", "pose", photo, "--boxes", tmp_path / "boxes.json", "-o", tmp_path / "out", *NANO)
+    assert result.exit_code == 1
+    assert f"error: {photo}: box (0, 0, 1e+09, 1e+09)" in result.stderr
+
+
 def test_predict__mask_from_another_task_is_not_written_itself(tmp_path: Path) -> None:
     photo = save(tmp_path / "photo.png")
     result = sapiens_cli("predict", "normal", photo, "--mask", "seg", "-o", tmp_path / "out", "--save", "npz", *NANO)

@@ -12,6 +12,9 @@ from sapiens.cli import bench, demo, doctor, download, models, predict, synth
 from sapiens.cli.console import put, say, say_error
 from sapiens.errors import SapiensError
 
+INTERRUPTED = 130
+"""Exit code after Ctrl-C: 128 + SIGINT."""
+
 # Plain help text: rich's boxes would triple the time `--help` takes.
 app = typer.Typer(
     name="sapiens",
@@ -49,9 +52,11 @@ def main() -> None:
     except SapiensError as error:
         say_error(error)
         sys.exit(1)
-    except KeyboardInterrupt:
-        say("error", "interrupted; what was finished is written")
-        sys.exit(130)
+    except SystemExit as stop:
+        # typer turns Ctrl-C into this code without a word.
+        if stop.code == INTERRUPTED:
+            say("error", "interrupted; what was finished is written")
+        raise
     except BrokenPipeError:
         # The reader of our output has gone (`sapiens models | head`): nothing left to say, and nobody to say it to.
         sys.stderr.close()

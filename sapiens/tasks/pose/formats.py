@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -35,13 +36,14 @@ def coco_results(
         results: in any order.
         layout: name of a keypoint layout.
         image_ids: COCO's number of each picture, by `meta.image_id`. Default: the number in the file name, as in COCO's
-            own "000000000139.jpg"; other pictures keep their name.
+            own "000000000139.jpg"; other pictures keep their name, and so do those that share a number.
 
     Raises:
         UnknownNameError: no such layout.
         KeyError: a picture that `image_ids` lacks.
     """
     entries = []
+    ids = image_ids if image_ids is not None else _image_ids(results)
     for result in results:
         name = result.meta.image_id
         points = result.to(layout)
@@ -50,7 +52,7 @@ def coco_results(
         marks = person_scores(result.box_scores, points.scores)
         entries += [
             {
-                "image_id": coco_image_id(name) if image_ids is None else image_ids[name],
+                "image_id": ids[name],
                 "category_id": 1,
                 "keypoints": triples,
                 "score": score,
@@ -65,6 +67,13 @@ def coco_image_id(name: str) -> int | str:
     """The number that is a file's whole stem, as COCO names its pictures; else the name itself."""
     stem = Path(name).stem
     return int(stem) if re.fullmatch("[0-9]+", stem) else name
+
+
+def _image_ids(results: Sequence[PoseResult]) -> dict[str, int | str]:
+    """`coco_image_id` by name; people of `a/1.jpg` and `b/1.jpg` must not end up in one picture."""
+    ids = {result.meta.image_id: coco_image_id(result.meta.image_id) for result in results}
+    taken = Counter(ids.values())
+    return {name: number if taken[number] == 1 else name for name, number in ids.items()}
 
 
 def openpose(result: PoseResult) -> dict[str, Any]:

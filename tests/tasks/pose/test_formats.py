@@ -61,6 +61,12 @@ def test_coco_image_id__whole_stem_only(name: str, expected: int | str) -> None:
     assert coco_image_id(name) == expected
 
 
+def test_coco__pictures_that_share_a_number_keep_their_names(make_result) -> None:
+    names = ["a/1.jpg", "b/01.png", "b/2.jpg", "x.jpg"]
+    entries = coco_results([make_result(1, image_id=name) for name in names])
+    assert [entry["image_id"] for entry in entries] == ["a/1.jpg", "b/01.png", 2, "x.jpg"]
+
+
 def test_coco__pycocotools_scores_a_perfect_result_with_1(make_result, tmp_path) -> None:
     pycoco, evaluation = pytest.importorskip("pycocotools.coco"), pytest.importorskip("pycocotools.cocoeval")
     results = [make_result(2, (500, 600), image_id=f"{number:012}.jpg", seed=number) for number in (3, 8)]

@@ -24,9 +24,10 @@ C = TypeVar("C")
 
 @dataclass(frozen=True)
 class Optim:
-    """AdamW and its schedule: linear warm-up, then polynomial decay to zero.
+    """The optimiser and its schedule: linear warm-up, then polynomial decay to zero.
 
     Attributes:
+        kind: "adamw", as released, or "muon" for matrices with AdamW for the rest, which learns faster from nothing.
         lr: base learning rate, that of the head.
         layer_decay: factor per layer from the head down; 1: none.
         weight_decay: of matrices and kernels; biases, norms and position tables have none.
@@ -37,6 +38,7 @@ class Optim:
         power: of the decay; 1: linear.
     """
 
+    kind: Literal["adamw", "muon"] = "adamw"
     lr: float = 5e-4
     layer_decay: float = 1.0
     weight_decay: float = 0.1
@@ -52,13 +54,15 @@ class Recipe:
     """Everything that decides what a training run computes, and how it is run.
 
     Attributes:
-        task, size: what is trained.
+        task, size: what is trained; several tasks on one backbone are joined by commas.
         iterations: updates of the weights.
         batch_size: pictures per process and pass; an update sees `batch_size * accumulate * processes` pictures.
         optim: optimiser and schedule.
         augment, loss: the task's own settings (`AugmentConfig`, `LossConfig`).
         input_hw: network input, rows and columns.
         precision: "float32", or "bf16": bfloat16 arithmetic, float32 weights and float32 gradient sums.
+        parts: of a joint run, each task's own settings by name; of these `loss`, `options` and `weight` are used.
+        weight: of a task's loss in a joint run.
         compat: "reference" keeps the original's quirks.
         seed: of weights, order and augmentation.
         options: the task's own switches while training, e.g. no flip test for pose.
@@ -89,6 +93,8 @@ class Recipe:
     compat: Literal["default", "reference"] = "default"
     seed: int = 0
     options: Mapping[str, Any] = field(default_factory=dict)
+    parts: Mapping[str, Recipe] = field(default_factory=dict)
+    weight: float = 1.0
     accumulate: int = 1
     tune: str = "all"
     parallel: Literal["ddp", "fsdp"] = "ddp"
@@ -173,9 +179,21 @@ def apply(config: C, values: Mapping[str, Any], *, where: str = "") -> C:
         path, old = f"{where}.{name}".lstrip("."), getattr(config, name)
         if dataclasses.is_dataclass(old) and isinstance(value, Mapping):
             changed[name] = apply(old, value, where=path)
+        elif isinstance(old, Mapping) and any(dataclasses.is_dataclass(part) for part in old.values()):
+            changed[name] = _apply_to_parts(old, value, path)
         else:
             changed[name] = _fit(value, hints[name], path)
     return dataclasses.replace(config, **changed)
+
+
+def _apply_to_parts(parts: Mapping[str, Any], values: Any, where: str) -> dict[str, Any]:
+    """Named settings with values for some of them."""
+    if not isinstance(values, Mapping):
+        raise InputError(f"{where}: expected names and values, got {values!r}")
+    for name in values:
+        if name not in parts:
+            raise UnknownNameError(f"part of {where}", name, parts)
+    return {name: apply(part, values.get(name, {}), where=f"{where}.{name}") for name, part in parts.items()}
 
 
 def to_dict(config: Any) -> dict[str, Any]:

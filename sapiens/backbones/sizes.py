@@ -20,6 +20,9 @@ class Size:
         arch: key of `Sapiens2.arch_zoo`.
         embed_dims: backbone width, the heads' `in_channels`.
         input_hw: picture size (rows, columns) the weights were trained at.
+        patch_size: side of a patch in pixels.
+        layer_scale: of the attention, before training. The released 1e-4 suits long pretraining; it would keep the
+            attention of a network trained briefly switched off.
         use_tokenizer: the window tokenizer of the 4K model.
         published_params, published_flops: figures of the public model card, in 10^9 and 10^12; None where not given.
         pretrained: whether backbone weights were released.
@@ -29,6 +32,8 @@ class Size:
     arch: str
     embed_dims: int
     input_hw: tuple[int, int] = (1024, 768)
+    patch_size: int = 16
+    layer_scale: float = 1e-4
     use_tokenizer: bool = False
     published_params: float | None = None
     published_flops: float | None = None
@@ -44,8 +49,8 @@ SIZES: dict[str, Size] = {
         Size("1b", "sapiens2_1b", 1536, published_params=1.462, published_flops=4.715),
         Size("1b-4k", "sapiens2_1b", 1536, (4096, 3072), use_tokenizer=True, published_params=1.607),
         Size("5b", "sapiens2_5b", 2432, published_params=5.071, published_flops=15.722),
-        # Small enough for tests and for a machine without a GPU; no weights are released for it.
-        Size("nano", "sapiens2_nano", 192, (256, 192), pretrained=False),
+        # Ours: trained on procedural people and shipped in the package. Its size is what two CPU cores could train.
+        Size("nano", "sapiens2_nano", 128, (128, 96), patch_size=8, layer_scale=0.1, pretrained=False),
     )
 }
 
@@ -70,7 +75,8 @@ def build_backbone(name: str, **overrides: Any) -> Sapiens2:
     settings: dict[str, Any] = {
         "arch": size.arch,
         "img_size": size.input_hw,
-        "patch_size": 16,
+        "patch_size": size.patch_size,
+        "layer_scale_init_value": size.layer_scale,
         "use_tokenizer": size.use_tokenizer,
     }
     return Sapiens2(**(settings | overrides))

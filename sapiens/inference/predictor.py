@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
+import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -17,6 +19,7 @@ from sapiens.imaging.frame import Frame
 from sapiens.inference.devices import pick_device, pick_dtype
 from sapiens.inference.engine import run
 from sapiens.inference.item import Item, Source
+from sapiens.inference.parts_finder import PartsFinder
 from sapiens.inference.people import PeopleFinder
 from sapiens.tasks import get_task
 from sapiens.tasks.base import Compat, Meta, Prepared, Raw, Result, Setup, Task, TaskModel, build_model, stack_inputs
@@ -30,9 +33,14 @@ STD = (58.395, 57.12, 57.375)
 """Standard deviation, likewise."""
 
 
+NANO_NOTE = "nano, trained on procedural figures only: not the quality of the released models on photographs"
+
+_log = logging.getLogger("sapiens")
+
+
 def load(
     task: str,
-    size: str = "1b",
+    size: str | None = None,
     *,
     weights: str | Path | None = None,
     device: str | torch.device = "auto",
@@ -46,7 +54,9 @@ def load(
 
     Args:
         task: pose, seg, normal, pointmap, matting or albedo.
-        size: 0.1b, 0.4b, 0.8b, 1b, 1b-4k, 5b or nano.
+        size: 0.1b, 0.4b, 0.8b, 1b, 1b-4k, 5b or nano. Default: that of the file in `weights`, else 1b; where 1b is
+            neither on this machine nor to be had from the Hub, the embedded nano, which is said once and noted in
+            every result.
         weights: a checkpoint file or folder; default the checkpoint root, then the Hub. "untrained" gives repeatable
             weights that were never trained, to try the machinery with.
         device: "auto", "cpu", "cuda", "cuda:1", "mps".
@@ -54,26 +64,30 @@ def load(
         compat: "reference" keeps every number of the original pipeline, "default" mends what is safe to mend
             (docs/conventions.md lists each mend).
         batch_size: network inputs per pass; default 8 on a GPU, 1 on a CPU.
-        detector: for pose: a detector name, or any callable from a list of pictures to boxes and scores.
+        detector: for pose: a detector name; "parts" (people by the embedded nano's body parts, the default with nano);
+            or any callable from a list of pictures to boxes and scores.
         **options: the task's own switches, e.g. `flip=False` for pose, `probabilities=True` for seg.
 
     Raises:
         UnknownNameError: no such task, size, dtype or option.
         WeightsError: no usable weights; the message says which file to put where.
     """
-    from sapiens.weights import load_model, locate, untrained
+    from sapiens.weights import NANO_FILE, load_model, locate, untrained
 
-    spec, kind = get_size(size), get_task(task)
+    kind = get_task(task)
+    spec = get_size(size if size is not None else _default_size(kind.name, weights))
     if compat not in ("default", "reference"):
         raise UnknownNameError("compat mode", compat, ["default", "reference"])
     target, number = pick_device(device), pick_dtype(dtype, pick_device(device))
-    setup = Setup(spec.input_hw, compat, _options(kind, options))
+    setup = Setup(spec.input_hw, compat, _options(kind, {**kind.size_options.get(spec.name, {}), **options}))
     with torch.device("meta"):
         model = build_model(kind, spec.name)
+    notes: tuple[str, ...] = ()
     if weights == "untrained":
         digest = untrained(model, dtype=number, device=target)
     else:
         path = locate(kind.name, spec.name, weights)
+        notes = (NANO_NOTE,) if path == NANO_FILE else ()
         digest = load_model(model, path, task=kind.name, size=spec.name, dtype=number, device=target).digest
     return Predictor(
         kind,
@@ -83,7 +97,25 @@ def load(
         digest=digest,
         batch_size=batch_size or (1 if target.type == "cpu" else 8),
         detector=detector,
+        notes=notes,
     )
+
+
+def _default_size(task: str, weights: str | Path | None) -> str:
+    """The size to take when none is asked for."""
+    from sapiens.weights import NANO_FILE, available, identify, locate
+
+    if weights == "untrained" or (weights is None and (available(task, "1b") or not NANO_FILE.exists())):
+        return "1b"
+    if weights is not None:
+        return identify(locate(task, "1b", weights)).size or "1b"
+    _say_once(f"no weights for {task} at hand; using {NANO_NOTE}. `sapiens download {task} --size 1b` fetches those")
+    return "nano"
+
+
+@functools.cache
+def _say_once(text: str) -> None:
+    _log.warning(text)
 
 
 def _options(task: Task, given: dict[str, Any]) -> Any:
@@ -110,6 +142,7 @@ class Predictor:
         digest: str,
         batch_size: int = 1,
         detector: str | Detector | None = None,
+        notes: tuple[str, ...] = (),
     ) -> None:
         if batch_size < 1:
             raise InputError(f"batch_size must be at least 1, got {batch_size}")
@@ -119,6 +152,7 @@ class Predictor:
         self.name = name
         self.digest = digest
         self.batch_size = batch_size
+        self.notes = notes
         weight = next(model.parameters())
         self.device, self.dtype = weight.device, weight.dtype
         self._mean = torch.tensor(MEAN, device=self.device).view(3, 1, 1)
@@ -198,6 +232,8 @@ class Predictor:
 
         if self._detector is not None and not isinstance(self._detector, str):
             return self._detector
+        if self._detector == PartsFinder.name or (self._detector is None and NANO_NOTE in self.notes):
+            return PartsFinder(load("seg", "nano", device=self.device))
         return find_detector(self._detector, device=self.device, compat=self.setup.compat)
 
     def _result(self, item: Item) -> Result:
@@ -238,6 +274,7 @@ class Predictor:
             weights=self.digest,
             dtype=self.dtype_name,
             compat=self.setup.compat,
+            notes=self.notes,
         )
         if item.people is not None and item.people.note and self.task.top_down:
             meta = meta.with_notes(item.people.note)

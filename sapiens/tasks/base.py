@@ -199,6 +199,20 @@ class TaskModel(nn.Module):
         return self.decode_head(self.backbone(image)[0])
 
 
+class JointModel(nn.Module):
+    """One backbone and the heads of several tasks; state-dict names `backbone.*` and `decode_heads.<task>.*`."""
+
+    def __init__(self, backbone: nn.Module, decode_heads: Mapping[str, nn.Module]) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.decode_heads = nn.ModuleDict(dict(decode_heads))
+
+    def forward(self, image: Tensor) -> dict[str, Any]:
+        """(B, 3, h, w) normalised RGB -> what each task's head returns."""
+        features = self.backbone(image)[0]
+        return {name: head(features) for name, head in self.decode_heads.items()}
+
+
 @dataclass(frozen=True)
 class Export:
     """A kind of file written per result.
@@ -251,6 +265,7 @@ class Task:
         released: sizes with released weights.
         top_down: needs person boxes.
         options: frozen dataclass with the task's own switches, each with a default.
+        size_options: defaults of these that differ for a size, by its name.
         exports: kinds of files per result besides "picture" and "npz", by the name `--save` takes.
         run_exports: kinds of files per run, likewise.
     """
@@ -266,6 +281,7 @@ class Task:
     decode: Callable[[Raw, Setup], Raw] = keep
     top_down: bool = False
     options: Callable[..., Any] = no_options
+    size_options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     exports: Mapping[str, Export] = field(default_factory=dict)
     run_exports: Mapping[str, RunExport] = field(default_factory=dict)
 
@@ -297,6 +313,15 @@ def build_model(task: Task, size: str) -> TaskModel:
 
     spec = get_size(size)
     return TaskModel(build_backbone(size, out_type="featmap"), task.build_head(size, spec.embed_dims))
+
+
+def build_joint_model(tasks: Sequence[Task], size: str) -> JointModel:
+    """As `build_model`, for several tasks on one backbone."""
+    from sapiens.backbones.sizes import build_backbone, get_size
+
+    width = get_size(size).embed_dims
+    heads = {task.name: task.build_head(size, width) for task in tasks}
+    return JointModel(build_backbone(size, out_type="featmap"), heads)
 
 
 def stack_inputs(prepared: Sequence[Prepared]) -> Tensor:

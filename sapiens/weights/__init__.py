@@ -22,6 +22,8 @@ _HOMES = {
     "identify": "identity",
     "LoadedInfo": "load",
     "load_model": "load",
+    "NANO_FILE": "lookup",
+    "available": "lookup",
     "find_local": "lookup",
     "hub_reachable": "remote",
     "locate": "lookup",
@@ -29,8 +31,10 @@ _HOMES = {
 }
 
 __all__ = [
+    "NANO_FILE",
     "Identity",
     "LoadedInfo",
+    "available",
     "download",
     "find_local",
     "hub_reachable",

@@ -17,6 +17,8 @@ from sapiens.weights.layouts import (
     Layout,
     Sources,
     detect_layout,
+    joint_sources,
+    joint_tasks,
     may_be_absent,
     original_sources,
     task_of_architecture,
@@ -64,8 +66,13 @@ def identify(path: str | Path) -> Identity:
     return identify_checkpoint(checkpoint, find_sources(checkpoint))
 
 
-def find_sources(checkpoint: Checkpoint) -> Sources:
+def find_sources(checkpoint: Checkpoint, task: str | None = None) -> Sources:
     """Name of each tensor in the original layout -> names of the tensors in the file that make it up.
+
+    Args:
+        checkpoint: the file.
+        task: what is asked for; of a file of several tasks only the backbone and this task's head are taken, if it is
+            one of them.
 
     Raises:
         WeightsError: not a Sapiens2 model; the message names the file.
@@ -74,6 +81,8 @@ def find_sources(checkpoint: Checkpoint) -> Sources:
     if any(name.endswith("layers.0.attn.qkv.weight") for name in names):
         raise WeightsError(f"{checkpoint.path}: a model of the first Sapiens generation; expected Sapiens2")
     try:
+        if task in joint_tasks(names):
+            return joint_sources(names, str(task))
         if detect_layout(names) == "original":
             return {name: (name,) for name in names}
         return original_sources(names, _transformers_task(checkpoint))
@@ -84,7 +93,7 @@ def find_sources(checkpoint: Checkpoint) -> Sources:
 def identify_checkpoint(checkpoint: Checkpoint, sources: Sources) -> Identity:
     """See `identify`."""
     tensors = original_meta(checkpoint, sources)
-    task = task_of_keys(tensors)
+    task = ",".join(joint_tasks(tensors)) or task_of_keys(tensors)
     prefix = "backbone." if "backbone.blocks.0.attn.wq.weight" in tensors else ""
     width = tensors[f"{prefix}blocks.0.attn.wq.weight"].shape[1]
     tokenizer = any(name.startswith(f"{prefix}tokenizer.") for name in tensors)

@@ -1,6 +1,7 @@
 """The two ways checkpoints name their tensors, and the one table between them.
 
 "original": as released, `blocks.0.attn.wq.weight`, in task models below `backbone.` and `decode_head.`.
+A file of several tasks on one backbone has its heads below `decode_heads.<task>.`; a task takes its own from it.
 "transformers": as Hugging Face transformers names them, `model.layer.0.attention.q_proj.weight`. It has neither the
 window tokenizer of the 4K backbone nor the albedo head. It writes either layout itself, without `rope_embed.periods`.
 """
@@ -114,6 +115,21 @@ def task_of_architecture(name: str) -> str | None:
         if name == architecture:
             return task
     raise UnknownNameError("architecture", name, ARCHITECTURES.values())
+
+
+_JOINT = "decode_heads."
+
+
+def joint_tasks(keys: Iterable[str]) -> tuple[str, ...]:
+    """The tasks whose heads share one backbone, in the order of the names; () where there is one head or none."""
+    return tuple(dict.fromkeys(key.split(".")[1] for key in keys if key.startswith(_JOINT)))
+
+
+def joint_sources(keys: Iterable[str], task: str) -> Sources:
+    """What one task takes from a file of several: the backbone and its own head, under the names of a single task."""
+    own = f"{_JOINT}{task}."
+    names = [key for key in keys if not key.startswith(_JOINT) or key.startswith(own)]
+    return {f"decode_head.{name.removeprefix(own)}" if name.startswith(own) else name: (name,) for name in names}
 
 
 def may_be_absent(name: str) -> bool:

@@ -65,7 +65,7 @@ def load_model(
         WeightsError: no such file, damaged, holds code, or does not fit; names the tensors that do not.
     """
     checkpoint = open_checkpoint(Path(path))
-    sources, expected = find_sources(checkpoint), model.state_dict()
+    sources, expected = find_sources(checkpoint, task), model.state_dict()
     identity = check_fit(checkpoint, sources, expected, task=task, size=size)
     digest, device = checkpoint.digest(), torch.device(device)
     state = {}

@@ -1,4 +1,4 @@
-"""Which file holds the weights: explicit path, checkpoint root, Hub cache, download, in this order."""
+"""Which file holds the weights: explicit path, checkpoint root, Hub cache, the package (nano), download."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from sapiens.errors import WeightsError
 from sapiens.weights.files import RELEASED, SUFFIXES, download_command, file_name, file_stem, repo_id
 from sapiens.weights.hub import download, target_path
 from sapiens.weights.progress import Progress
+from sapiens.weights.remote import hub_reachable
 
 _FOLDER_FILES = ("model.safetensors", "pytorch_model.bin")
 
@@ -51,13 +52,26 @@ def locate(task: str, size: str, weights: str | Path | None = None, *, progress:
     return download(task, size, progress=progress)
 
 
+NANO_FILE = Path(__file__).parents[1] / "assets" / "sapiens2_nano.safetensors"
+"""The embedded network: one backbone with the heads of all tasks."""
+
+
+def available(task: str, size: str) -> bool:
+    """Whether weights of a released or own size are on this machine, or could be fetched now."""
+    if find_local(task, size) is not None:
+        return True
+    return repo_id(task, size) is not None and not env.hub_offline() and hub_reachable()
+
+
 def find_local(task: str, size: str) -> Path | None:
-    """The checkpoint on this machine: below the checkpoint root, else in the Hub cache, else None."""
+    """The checkpoint on this machine: below the checkpoint root, in the Hub cache, or in the package; else None."""
     folder = env.checkpoint_root() / task
     for suffix in SUFFIXES:
         path = folder / f"{file_stem(task, size)}{suffix}"
         if path.exists():
             return path
+    if size == "nano" and task != "pretrain" and NANO_FILE.exists():
+        return NANO_FILE
     return _in_hub_cache(task, size)
 
 

@@ -45,7 +45,7 @@ def test_parameters__of_the_4k_model() -> None:
 def test_tasks__head_adds_convolutions(task: str) -> None:
     with torch.device("meta"):
         backbone, model = build_backbone("nano"), build_model(get_task(task), "nano")
-    alone, together = measure_flops(backbone, (256, 192)), measure_flops(model, (256, 192))
+    alone, together = measure_flops(backbone, (128, 96)), measure_flops(model, (128, 96))
     assert together.attention == alone.attention
     assert together.convolution > alone.convolution
     assert (together.linear > alone.linear) == (task == "pointmap"), "the scale branch ends in linear layers"

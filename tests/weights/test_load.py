@@ -69,7 +69,7 @@ def _parts(task: str):
     from sapiens.backbones.sizes import build_backbone
     from sapiens.tasks.pose.head import build_head
 
-    return build_backbone("nano", out_type="featmap"), build_head("nano", 192)
+    return build_backbone("nano", out_type="featmap"), build_head("nano", 128)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="a mapped file cannot be deleted there")

@@ -377,17 +377,17 @@ class Sapiens2(nn.Module):
             "embed_dims": width,
             "num_layers": layers,
             "num_heads": heads,
-            "feedforward_channels": 4 * width,
+            "feedforward_channels": feedforward * width,
             "num_tokenizer_layers": tokenizer_layers,
         }
-        for name, width, layers, heads, tokenizer_layers in (
-            ("sapiens2_0.1b", 768, 12, 12, 2),
-            ("sapiens2_0.4b", 1024, 24, 16, 2),
-            ("sapiens2_0.8b", 1280, 32, 16, 3),
-            ("sapiens2_1b", 1536, 40, 24, 4),
-            ("sapiens2_5b", 2432, 56, 32, 6),
+        for name, width, layers, heads, tokenizer_layers, feedforward in (
+            ("sapiens2_0.1b", 768, 12, 12, 2, 4),
+            ("sapiens2_0.4b", 1024, 24, 16, 2, 4),
+            ("sapiens2_0.8b", 1280, 32, 16, 3, 4),
+            ("sapiens2_1b", 1536, 40, 24, 4, 4),
+            ("sapiens2_5b", 2432, 56, 32, 6, 4),
             # Small enough to run anywhere; not one of the released models.
-            ("sapiens2_nano", 192, 6, 6, 1),
+            ("sapiens2_nano", 128, 6, 4, 1, 3),
         )
     }
 

@@ -20,9 +20,9 @@ _WIDE = {
     "conv_kernel_sizes": (3, 3, 3),
 }
 _NANO = {
-    "upsample_channels": (48, 32, 24, 16),
-    "conv_out_channels": (16,),
-    "conv_kernel_sizes": (3,),
+    "upsample_channels": (24, 16, 12),
+    "conv_out_channels": None,
+    "conv_kernel_sizes": None,
 }
 
 # 0.1b, 1b-4k and nano were never released and follow their neighbours.

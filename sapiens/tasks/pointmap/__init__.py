@@ -6,7 +6,7 @@ x right, y down, z forward; `sapiens.tasks.pointmap.result` says more about axes
 from __future__ import annotations
 
 from sapiens.tasks.base import Export, Task
-from sapiens.tasks.pointmap.config import RELEASED
+from sapiens.tasks.pointmap.config import NANO_FOCAL_PX, RELEASED
 from sapiens.tasks.pointmap.formats import write_depth, write_ply, write_points
 from sapiens.tasks.pointmap.glb import write_glb
 from sapiens.tasks.pointmap.head import build_head
@@ -23,6 +23,7 @@ TASK = Task(
     postprocess=postprocess,
     released=RELEASED,
     options=PointmapOptions,
+    size_options={"nano": {"canonical_focal_px": NANO_FOCAL_PX}},
     exports={
         "ply": Export(".ply", lambda result, path: write_ply(result, path, double=result.meta.compat == "reference")),
         "glb": Export(".glb", write_glb),

@@ -10,6 +10,8 @@ from sapiens.weights import files
 RELEASED = files.RELEASED["pointmap"]
 CANONICAL_FOCAL_PX = 768.0
 """Focal length of the camera in whose units points are predicted: metres = points / scale, fx = this / scale."""
+NANO_FOCAL_PX = 96.0
+"""That of nano, whose input is an eighth as wide: scales and canonical points then are of the released models' size."""
 
 # Three halvings of the 64x48 grid leave 8x6 pixels of 128 channels.
 _SCALE = {
@@ -29,11 +31,11 @@ _WIDE = {
     "conv_kernel_sizes": (3, 3, 3),
     **_SCALE,
 }
-# Two halvings of the 16x12 grid leave 4x3 pixels of 32 channels.
+# Two halvings of nano's 16x12 grid leave 4x3 pixels of 32 channels.
 _NANO = {
-    "upsample_channels": (48, 32, 24, 16),
-    "conv_out_channels": (16,),
-    "conv_kernel_sizes": (3,),
+    "upsample_channels": (24, 16, 12),
+    "conv_out_channels": None,
+    "conv_kernel_sizes": None,
     "scale_conv_out_channels": (96, 32),
     "scale_conv_kernel_sizes": (1, 1),
     "scale_final_layer": (384, 64, 32, 1),

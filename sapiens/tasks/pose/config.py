@@ -14,8 +14,8 @@ _KERNELS = {"deconv_kernel_sizes": (4, 4), "conv_kernel_sizes": (1, 1, 1)}
 _SMALL = {"deconv_out_channels": (1024, 768), "conv_out_channels": (512, 512, 256), **_KERNELS}
 _WIDE = {"deconv_out_channels": (1536, 1024), "conv_out_channels": (768, 512, 256), **_KERNELS}
 _NANO = {
-    "deconv_out_channels": (96, 64),
-    "deconv_kernel_sizes": (4, 4),
+    "deconv_out_channels": (64,),
+    "deconv_kernel_sizes": (4,),
     "conv_out_channels": (64,),
     "conv_kernel_sizes": (1,),
 }

@@ -17,10 +17,10 @@ _FULL = {
     "conv_kernel_sizes": (1, 1),
 }
 _NANO = {
-    "deconv_out_channels": (96, 48, 32, 24),
-    "deconv_kernel_sizes": (4, 4, 4, 4),
-    "conv_out_channels": (24,),
-    "conv_kernel_sizes": (1,),
+    "deconv_out_channels": (48, 24, 16),
+    "deconv_kernel_sizes": (4, 4, 4),
+    "conv_out_channels": None,
+    "conv_kernel_sizes": None,
 }
 
 # 0.1b, 1b-4k and nano were never released and follow their neighbours.

@@ -9,11 +9,13 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from sapiens.detection import Detections
 from sapiens.drawing.palette import side_by_side as beside
 from sapiens.imaging.frame import ImageU8
 from sapiens.tasks.base import Result
 from sapiens.tasks.seg.classes import NAMES, PARTS, part_index
 from sapiens.tasks.seg.draw import draw_parts
+from sapiens.tasks.seg.people import find_people
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -56,6 +58,10 @@ class SegResult(Result):
         """Pixels of every part that occurs, by name, in the order of the labels."""
         counts = np.bincount(self.labels.ravel(), minlength=len(PARTS))
         return {part.name: int(counts[part.index]) for part in PARTS if counts[part.index]}
+
+    def people(self) -> Detections:
+        """Person boxes around connected parts; see `sapiens.tasks.seg.people`."""
+        return find_people(self.labels)
 
     def draw(self, image: ImageU8 | None = None, *, side_by_side: bool = False, opacity: float = 0.5) -> Image.Image:
         """The parts' colours over the picture; see `Result.draw`.

@@ -10,9 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from command import sapiens_cli
+from helpers_pictures import bare_png
 from PIL import Image
+from safetensors.torch import save_file
 
 import sapiens
+from sapiens.tasks import TASKS
 
 NANO = ["--size", "nano", "--weights", "untrained", "--device", "cpu"]
 
@@ -85,20 +88,47 @@ def test_predict__bad_inputs_are_listed_last_and_the_rest_is_done(tmp_path: Path
     good = [save(tmp_path / f"in/{n}.png") for n in ("good1", "good2")]
     huge = io.BytesIO()
     Image.new("1", (20_000, 20_000)).save(huge, "PNG")
-    bad = {"text.jpg": b"hello", "empty.png": b"", "cut.png": good[0].read_bytes()[:-400], "huge.png": huge.getvalue()}
+    good.append(save(tmp_path / "in/one.png", 1, 1))
+    bad = {
+        "text.jpg": b"hello",
+        "empty.png": b"",
+        "zero.png": bare_png(0, 5),
+        "cut.png": good[0].read_bytes()[:-400],
+        "huge.png": huge.getvalue(),
+    }
     for name, data in bad.items():
         (tmp_path / "in" / name).write_bytes(data)
     missing = tmp_path / "missing.jpg"
     result = sapiens_cli("predict", "seg", tmp_path / "in", missing, "-o", tmp_path / "out", *NANO)
     assert result.exit_code == 1
-    assert [n for n in written(tmp_path / "out") if n.endswith(".npz")] == ["seg/in/good1.npz", "seg/in/good2.npz"]
+    done = [n for n in written(tmp_path / "out") if n.endswith(".npz")]
+    assert done == ["seg/in/good1.npz", "seg/in/good2.npz", "seg/in/one.npz"]
     errors = [line for line in result.stderr.splitlines() if line.startswith("error:")]
-    assert len(errors) == 5
+    assert len(errors) == 6
     for name in [*bad, "missing.jpg"]:
         assert sum(name in line for line in errors) == 1
     lines = result.stderr.splitlines()
-    assert lines[-1] == "failed: 5 of 7 pictures"
+    assert lines[-1] == "failed: 6 of 9 pictures"
     assert next(i for i, line in enumerate(lines) if line.startswith("done:")) < lines.index(errors[0])
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_predict__nan_from_the_network_is_one_line_and_no_file(task: str, tmp_path: Path) -> None:
+    model = sapiens.load(task, "nano", weights="untrained", device="cpu").model
+    tensors = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    tensors["backbone.patch_embed.projection.bias"][0] = float("nan")
+    save_file(tensors, tmp_path / "nan.safetensors")
+    photos = [save(tmp_path / f"{n}.png") for n in "ab"]
+    whole = ["--whole-image"] if task == "pose" else []
+    arguments = ["--size", "nano", "--weights", tmp_path / "nan.safetensors", "--device", "cpu", *whole]
+    result = sapiens_cli("predict", task, *photos, "-o", tmp_path / "out", *arguments)
+    assert result.exit_code == 1
+    errors = [line for line in result.stderr.splitlines() if line.startswith("error:")]
+    assert errors == [
+        f"error: {photo}: the {task} network produced NaN or Inf in float32; nothing is written for it"
+        for photo in photos
+    ]
+    assert written(tmp_path / "out") == []
 
 
 def test_predict__json_lines(tmp_path: Path) -> None:

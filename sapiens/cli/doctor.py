@@ -65,10 +65,16 @@ def _devices() -> dict[str, Any]:
     gpus = [_gpu(index) for index in range(torch.cuda.device_count())] if torch.cuda.is_available() else []
     return {
         "processor": f"{os.cpu_count()} cores, {torch.get_num_threads()} threads in use",
-        "memory": f"{os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 2**30:.1f} GiB",
+        "memory": _memory(),
         "cuda": gpus,
         "auto means": f"{auto}, {str(pick_dtype('auto', auto)).removeprefix('torch.')}",
     }
+
+
+def _memory() -> str:
+    if not hasattr(os, "sysconf"):  # Windows
+        return "unknown"
+    return f"{os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 2**30:.1f} GiB"
 
 
 def _gpu(index: int) -> str:
@@ -79,15 +85,25 @@ def _gpu(index: int) -> str:
 
 
 def _weights() -> dict[str, Any]:
-    from sapiens.env import checkpoint_root, hub_endpoint, hub_offline
+    from sapiens.env import checkpoint_root, hub_cache, hub_endpoint, hub_offline
+    from sapiens.weights import find_local
+    from sapiens.weights.files import RELEASED, SUFFIXES
 
     root = checkpoint_root()
-    files = sorted(p for p in root.rglob("*") if p.suffix in (".safetensors", ".pth", ".bin")) if root.is_dir() else []
+    files = sorted(p for p in root.rglob("*") if p.suffix in SUFFIXES) if root.is_dir() else []
+    usable = (find_local(task, size) for task, sizes in RELEASED.items() for size in sizes)
+    cached = [path for path in usable if path is not None and path.is_relative_to(hub_cache())]
     return {
         "checkpoint root": f"{root}" + ("" if root.is_dir() else " (not there)"),
-        "found": [f"{_relative(path, root)}  {path.stat().st_size / 1e9:.2f} GB" for path in files],
+        "found": [f"{_relative(path, root)}  {_size(path)}" for path in files],
+        "hub cache": f"{hub_cache()}",
+        "found there": [f"{_relative(path, hub_cache())}  {_size(path)}" for path in cached],
         "hub": f"{hub_endpoint()}" + (" (offline: HF_HUB_OFFLINE is set)" if hub_offline() else ""),
     }
+
+
+def _size(path: Path) -> str:
+    return f"{path.stat().st_size / 1e9:.2f} GB"
 
 
 def _relative(path: Path, root: Path) -> str:

@@ -75,6 +75,18 @@ def test_doctor__versions_devices_weights(root: Path) -> None:
     assert "torch" in text
 
 
+def test_doctor__weights_in_the_hub_cache(root: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "cache/models--facebook--sapiens2-seg-0.4b"
+    path = folder / "snapshots/abc/sapiens2_0.4b_seg.safetensors"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(tiny_safetensors())
+    (folder / "refs").mkdir()
+    (folder / "refs/main").write_text("abc")
+    report = json.loads(sapiens_cli("doctor", "--json").stdout)["weights"]
+    assert report["found"] == []
+    assert report["found there"] == [f"{path.relative_to(tmp_path / 'cache').as_posix()}  0.00 GB"]
+
+
 def test_models__counts_beside_published_figures() -> None:
     rows = {row["name"]: row for row in json.loads(sapiens_cli("models", "pretrain", "--json").stdout)}
     assert rows["sapiens2_0.1b_pretrain"]["parameters"] == 113_993_472

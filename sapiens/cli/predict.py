@@ -45,7 +45,7 @@ def predict(
     detector: Annotated[str | None, typer.Option(help="Person detector: name or local folder.")] = None,
     whole_image: Annotated[bool, typer.Option(help="Pose: take each picture as one person.")] = False,
     mask: Annotated[
-        str | None, typer.Option(help="Foreground for normal, pointmap, albedo: seg, matting or a folder of masks.")
+        str | None, typer.Option(help="Foreground for normal, pointmap, albedo: seg, matting, a mask, or a folder.")
     ] = None,
     option: Annotated[
         list[str] | None, typer.Option("--option", "-O", help="A task's own switch, e.g. flip=false.")
@@ -169,9 +169,9 @@ def _finder(predictors: list[Predictor], boxes: Path | None, whole_image: bool) 
 def _mask(mask: str | None) -> MaskOf | None:
     if mask is None:
         return None
-    from sapiens.inference.masks import mask_from_folder, mask_from_task
+    from sapiens.inference.masks import mask_from_path, mask_from_task
 
-    return mask_from_task(mask) if mask in ("seg", "matting") else mask_from_folder(Path(mask))
+    return mask_from_task(mask) if mask in ("seg", "matting") else mask_from_path(Path(mask))
 
 
 class Report:

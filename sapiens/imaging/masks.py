@@ -51,22 +51,46 @@ def find_mask(folder: str | Path, image_name: str, size_hw: tuple[int, int]) -> 
     for candidate in (f"{stem}.npy", f"{stem}_seg.npy", f"{stem}_alpha.npy", f"{stem}.npz", *pictures):
         path = Path(folder) / candidate
         if path.is_file():
-            mask = _read_mask(path, stem)
-            if mask.shape != tuple(size_hw):
-                raise InputError(
-                    f"{path}: a mask of {_text(mask.shape)} pixels for a picture of {_text(size_hw)} (height x width)"
-                )
-            return mask
+            return _read_mask(path, size_hw, candidate.removeprefix(stem))
     return None
 
 
-def _read_mask(path: Path, stem: str) -> Mask:
-    if path.suffix.lower() in IMAGE_SUFFIXES:
-        return np.asarray(read_image(path)[..., 2] > 0)
+def read_mask(path: str | Path, size_hw: tuple[int, int]) -> Mask:
+    """The foreground mask in one file, of a kind that `find_mask` knows, told by the end of its name.
+
+    Args:
+        path: `*_seg.npy`, `*_alpha.npy`, another npy, an npz or a picture.
+        size_hw: height and width that the mask must have.
+
+    Returns:
+        (H, W) bool, True on the foreground.
+
+    Raises:
+        InputError: no mask, unreadable, or of another size.
+    """
+    path = Path(path)
+    end = next((end for end in ("_seg.npy", "_alpha.npy") if path.name.endswith(end)), path.suffix)
+    return _read_mask(path, size_hw, end)
+
+
+def _read_mask(path: Path, size_hw: tuple[int, int], end: str) -> Mask:
+    """`end` is what the file's name adds to the picture's stem."""
+    suffix = path.suffix.lower()
+    if suffix not in (*IMAGE_SUFFIXES, ".npy", ".npz"):
+        raise InputError(f"{path}: not a kind of mask known here; expected a picture, .npy or .npz")
+    mask = np.asarray(read_image(path)[..., 2] > 0) if suffix in IMAGE_SUFFIXES else _from_array(path, end)
+    if mask.shape != tuple(size_hw):
+        raise InputError(
+            f"{path}: a mask of {_text(mask.shape)} pixels for a picture of {_text(size_hw)} (height x width)"
+        )
+    return mask
+
+
+def _from_array(path: Path, end: str) -> Mask:
     kind, values = _load(path)
-    if kind == "alpha" or path.name == f"{stem}_alpha.npy":
+    if kind == "alpha" or end == "_alpha.npy":
         return _above(values, 0.5, "f", path)
-    if kind == "labels" or path.name == f"{stem}_seg.npy":
+    if kind == "labels" or end == "_seg.npy":
         return _above(values, 0, "iub", path)
     return _above(values, None, "iub", path)
 

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sapiens.errors import InputError
-from sapiens.imaging.masks import find_mask
+from sapiens.imaging.masks import find_mask, read_mask
 from sapiens.inference.item import Item, MaskOf
 from sapiens.tasks.base import Result
 
@@ -32,6 +32,17 @@ def mask_from_task(name: str) -> MaskOf:
     return lambda item: foreground(item.results[name])
 
 
+def mask_from_path(path: Path) -> MaskOf:
+    """Masks from a folder (see `mask_from_folder`), or the one in a file, which every picture must fit.
+
+    Raises:
+        InputError: there is no such file or folder.
+    """
+    if path.is_file():
+        return lambda item: read_mask(path, item.take().size_hw)
+    return mask_from_folder(path)
+
+
 def mask_from_folder(folder: Path) -> MaskOf:
     """Masks from files named like the pictures; a picture without one counts as all foreground, with a note.
 
@@ -39,7 +50,9 @@ def mask_from_folder(folder: Path) -> MaskOf:
         InputError: there is no such folder.
     """
     if not folder.is_dir():
-        raise InputError(f"{folder}: no such mask folder", hint="--mask seg, --mask matting, or a folder of masks")
+        raise InputError(
+            f"{folder}: no such mask file or folder", hint="--mask seg, --mask matting, a mask, or a folder of masks"
+        )
 
     def mask(item: Item) -> npt.NDArray[np.bool_] | None:
         path = item.source.path or Path(item.source.id)

@@ -152,7 +152,7 @@ def test_predict__json_lines(tmp_path: Path) -> None:
         pytest.param(["seg", "x.png", "-O", "flip=1", *NANO], "unknown option 'flip'", id="unknown option"),
         pytest.param(["seg", "x.png", "--whole-image", *NANO], "are for pose", id="boxes for a dense task"),
         pytest.param(["seg,normal", "x.png", "--weights", "a.pth"], "say which task", id="weights for whom"),
-        pytest.param(["seg", "x.png", "--mask", "nowhere", *NANO], "no such mask folder", id="mask folder"),
+        pytest.param(["seg", "x.png", "--mask", "nowhere", *NANO], "no such mask file or folder", id="mask folder"),
         pytest.param(["seg", "x.png", "--weights", "no.safetensors"], "no.safetensors", id="no such weights"),
     ],
 )
@@ -298,6 +298,9 @@ def test_predict__masks_from_files(tmp_path: Path) -> None:
     result = sapiens_cli(*common, "--mask", tmp_path / "masks", "-o", tmp_path / "out")
     assert result.exit_code == 0, result.output
     np.testing.assert_array_equal(sapiens.load_result(tmp_path / "out/normal/photo.npz").mask, half > 0)
+    result = sapiens_cli(*common, "--mask", tmp_path / "masks/photo.png", "-o", tmp_path / "out3")
+    assert result.exit_code == 0, result.output
+    np.testing.assert_array_equal(sapiens.load_result(tmp_path / "out3/normal/photo.npz").mask, half > 0)
     result = sapiens_cli(*common, "--mask", tmp_path / "in", "-o", tmp_path / "out2")
     assert result.exit_code == 1
     assert "keep masks in a folder of their own" in result.stderr

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from sapiens.errors import InputError
-from sapiens.imaging.masks import find_mask
+from sapiens.imaging.masks import find_mask, read_mask
 from sapiens.imaging.write import write_image, write_npz
 
 HW = (6, 4)
@@ -42,6 +42,21 @@ def test_find_mask__every_kind(tmp_path: Path, write, name: str) -> None:
     assert found is not None
     assert found.dtype == bool
     np.testing.assert_array_equal(found, MASK)
+
+
+@pytest.mark.parametrize("write", WRITERS)
+def test_read_mask__every_kind_by_the_end_of_its_name(tmp_path: Path, write) -> None:
+    write(tmp_path)
+    (path,) = tmp_path.iterdir()
+    np.testing.assert_array_equal(read_mask(path, HW), MASK)
+    with pytest.raises(InputError, match="a mask of 6x4 pixels for a picture of 4x6"):
+        read_mask(path, HW[::-1])
+
+
+def test_read_mask__of_another_kind(tmp_path: Path) -> None:
+    (tmp_path / "mask.json").write_text("{}")
+    with pytest.raises(InputError, match=r"mask\.json: not a kind of mask known here"):
+        read_mask(tmp_path / "mask.json", HW)
 
 
 def test_find_mask__picture_of_the_same_name(tmp_path: Path) -> None:

@@ -77,7 +77,7 @@ class RenderedPeople(Sequence[Sample]):
     def __len__(self) -> int:
         return self.spec.count
 
-    def __getitem__(self, index: Any) -> Sample:
+    def __getitem__(self, index: Any) -> Any:
         if not 0 <= index < len(self):
             raise IndexError(index)
         part, place = divmod(int(index), PART)
@@ -110,7 +110,7 @@ class RenderedPeople(Sequence[Sample]):
             path = part_path(self.folder, self.spec, part)
             if not path.exists():
                 write_part(self.folder, self.spec, part)
-            self._open[part] = safe_open(path, "pt").__enter__()
+            self._open[part] = safe_open(path, "pt").__enter__()  # type: ignore[no-untyped-call]
         return self._open[part]
 
     def __getstate__(self) -> dict[str, Any]:

@@ -24,6 +24,7 @@ ALLOWED = {
     "tasks": {"drawing", "detection", "weights", "imaging", "nn", "backbones", "config", "errors"},
     "tasks/*": {"tasks", "drawing", "detection", "weights", "imaging", "nn", "backbones", "config", "errors"},
     "synth": {"imaging", "config", "errors"},
+    "datasets": {"tasks", "synth", "drawing", "imaging", "config", "env", "errors"},
     "evaluation": {"inference", "tasks", "synth", "weights", "imaging", "config", "env", "errors"},
     "training": {
         "evaluation",

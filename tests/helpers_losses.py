@@ -1,6 +1,7 @@
 """Recorded losses: reading them, and comparing a loss and its gradient with the record."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import torch
@@ -12,6 +13,11 @@ def record(name):
     """The arrays of a recorded file as tensors."""
     with np.load(GOLDEN / name, allow_pickle=False) as arrays:
         return {key: torch.from_numpy(np.asarray(arrays[key])) for key in arrays.files}
+
+
+def recipe(config, compat="default"):
+    """What losses read of a recipe."""
+    return SimpleNamespace(loss=config, compat=compat)
 
 
 def check(loss, want, leaf, want_gradient, *, rtol=1e-5, gradient_rtol=1e-4):

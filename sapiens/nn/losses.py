@@ -65,7 +65,7 @@ def silog(pred_depth: Tensor, depth: Tensor, mask: Tensor, *, floor: float = 1e-
 
     Args:
         pred_depth, depth: (B, 1, h, w); values below `floor` are taken as it.
-        mask: images without valid pixels are left out of the mean.
+        mask: an image without valid pixels counts as 0 in the mean.
 
     Source: Eigen, Puhrsch, Fergus, "Depth Map Prediction from a Single Image", 2014, equation 4.
     """
@@ -77,11 +77,10 @@ def silog(pred_depth: Tensor, depth: Tensor, mask: Tensor, *, floor: float = 1e-
     count = mask.sum((1, 2, 3)).clamp_min(1)
     mean, square = error.sum((1, 2, 3)) / count, error.square().sum((1, 2, 3)) / count
     variance = square - centred * mean.square()
-    filled = mask.flatten(1).any(1)
     # The slope of a square root at 0 is infinite: an exact prediction must not give a NaN gradient.
-    positive = filled & (variance > 0)
+    positive = variance > 0
     roots = torch.where(positive, variance, torch.ones_like(variance)).sqrt()
-    return torch.where(positive, roots, variance * 0).sum() / filled.sum().clamp_min(1)
+    return torch.where(positive, roots, variance * 0).mean()
 
 
 def dice(
@@ -146,8 +145,9 @@ def laplacian(pred: Tensor, target: Tensor, mask: Tensor, levels: int = 5) -> Te
     # A pyramid is linear: that of the difference is the difference of the two.
     error, total = pred - target, pred.new_zeros(())
     for level in range(levels):
-        error = error[..., : error.shape[-2] // 2 * 2, : error.shape[-1] // 2 * 2] if level < levels - 1 else error
-        last = level == levels - 1 or min(error.shape[-2:]) < 6
+        height, width = error.shape[-2:]
+        last = level == levels - 1 or min(height, width) < 6
+        error = error if last else error[..., : height // 2 * 2, : width // 2 * 2]
         low = error if last else _filter(error, torch.outer(BINOMIAL, BINOMIAL) / 256)[..., ::2, ::2]
         band = error if last else error - _enlarge(low)
         weight = F.interpolate(mask.to(error.dtype), size=band.shape[-2:], mode="nearest")
@@ -170,6 +170,30 @@ def _filter(values: Tensor, kernel: Tensor) -> Tensor:
     channels, half = values.shape[1], kernel.shape[0] // 2
     weight = kernel.to(values).expand(channels, 1, *kernel.shape)
     return F.conv2d(F.pad(values, (half,) * 4, mode="reflect"), weight, groups=channels)
+
+
+def check_shapes(batch: Mapping[str, Tensor], pred: Tensor, **axes: str) -> None:
+    """Raise unless the batch has these targets, with these axes.
+
+    Args:
+        batch: targets by name.
+        pred: (B, ...), whatever the network gave; tells the size of the batch.
+        axes: by target, e.g. "B 3 H W": numbers as they stand; a letter is the same size wherever it appears.
+
+    Raises:
+        InputError: names the target, its shape and the expected one.
+    """
+    sizes = {"B": pred.shape[0]}
+    for name, text in axes.items():
+        if name not in batch:
+            raise InputError(f"target {name!r} is missing; the batch has {', '.join(sorted(batch)) or 'nothing'}")
+        shape, want = tuple(batch[name].shape), text.split()
+        expected = ", ".join(str(sizes.get(axis, axis)) for axis in want)
+        if len(shape) == len(want):
+            sizes = {axis: have for have, axis in zip(shape, want, strict=True) if not axis.isdigit()} | sizes
+            want = [axis if axis.isdigit() else str(sizes[axis]) for axis in want]
+        if [str(have) for have in shape] != want:
+            raise InputError(f"target {name!r}: expected shape ({expected}), got {shape}")
 
 
 def check_targets(batch: Mapping[str, Tensor], *names: str, mask: Tensor | None = None) -> None:

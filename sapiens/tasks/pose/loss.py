@@ -15,7 +15,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from sapiens.errors import InputError
 from sapiens.nn import losses
 from sapiens.tasks.base import Raw
 
@@ -54,14 +53,13 @@ def compute_loss(raw: Raw, batch: Mapping[str, Tensor], recipe: Any) -> dict[str
         recipe: `loss` is a `LossConfig`; compat="reference" measures "pck" as the original does.
 
     Raises:
-        InputError: NaN or infinite targets, or targets of another shape.
+        InputError: missing targets, of other shapes, NaN or infinite ones.
     """
     config: LossConfig = recipe.loss
-    pred, target, weights = raw["heatmaps"], batch["heatmaps"], batch["weights"]
-    if pred.shape != target.shape:
-        raise InputError(f"target 'heatmaps': expected {tuple(pred.shape)} as predicted, got {tuple(target.shape)}")
-    if weights.shape != target.shape[:2]:
-        raise InputError(f"target 'weights': expected {tuple(target.shape[:2])}, got {tuple(weights.shape)}")
+    pred = raw["heatmaps"]
+    points, height, width = pred.shape[1:]
+    losses.check_shapes(batch, pred, heatmaps=f"B {points} {height} {width}", weights=f"B {points}")
+    target, weights = batch["heatmaps"], batch["weights"]
     losses.check_targets(batch, "heatmaps", "weights")
     if config.skip_empty:
         weights = weights * (target.flatten(2) > 0).any(2)

@@ -2,12 +2,11 @@
 
 import dataclasses
 import math
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
-from helpers_losses import check, record
+from helpers_losses import check, recipe, record
 
 from sapiens.errors import InputError
 from sapiens.tasks.pose.loss import LossConfig, cell_entropy, compute_loss, heatmap_pck
@@ -16,7 +15,7 @@ GOLDEN = "losses_pose.npz"
 
 
 def loss_of(maps, batch, compat="default", **config):
-    return compute_loss({"heatmaps": maps}, batch, SimpleNamespace(loss=LossConfig(**config), compat=compat))
+    return compute_loss({"heatmaps": maps}, batch, recipe(LossConfig(**config), compat))
 
 
 def recorded():
@@ -123,8 +122,17 @@ def test_pck__reference_swaps_the_sides():
     [
         ("NaN map", lambda batch: batch["heatmaps"][0, 1].fill_(math.nan), "'heatmaps' of example 0"),
         ("infinite weight", lambda batch: batch["weights"][0, 1].fill_(math.inf), "'weights' of example 0"),
-        ("other size", lambda batch: batch.update(heatmaps=torch.zeros(1, 3, 5, 5)), "expected (1, 3, 6, 5)"),
-        ("other weights", lambda batch: batch.update(weights=torch.zeros(1, 2)), "'weights': expected (1, 3)"),
+        (
+            "other size",
+            lambda batch: batch.update(heatmaps=torch.zeros(1, 3, 5, 5)),
+            "'heatmaps': expected shape (1, 3, 6, 5), got (1, 3, 5, 5)",
+        ),
+        (
+            "other weights",
+            lambda batch: batch.update(weights=torch.zeros(1, 2)),
+            "'weights': expected shape (1, 3), got (1, 2)",
+        ),
+        ("no weights", lambda batch: batch.pop("weights"), "'weights' is missing; the batch has heatmaps"),
     ],
 )
 def test_bad_targets(word, change, says):

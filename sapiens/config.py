@@ -172,7 +172,7 @@ def apply(config: C, values: Mapping[str, Any], *, where: str = "") -> C:
     if not dataclasses.is_dataclass(config) or isinstance(config, type):
         raise InputError(f"{where or 'settings'}: has no fields of its own to set")
     hints = typing.get_type_hints(type(config))
-    changed = {}
+    changed: dict[str, Any] = {}
     for name, value in values.items():
         if name not in hints:
             raise UnknownNameError(f"setting of {where or 'the recipe'}", name, hints)

@@ -148,14 +148,14 @@ def warp(
         interpolation: of the picture, an OpenCV flag.
         border: value outside the picture by "image" or field name; default 0, for labels `UNKNOWN_LABEL`.
     """
-    matrix = np.asarray(matrix, np.float64)
+    affine: npt.NDArray[np.float64] = np.asarray(matrix, np.float64)
     height, width = size_hw
     outside = {"labels": UNKNOWN_LABEL, **(border or {})}
 
     def move(name: str, kind: Kind | Literal["image"], value: Array) -> Array:
         if kind == "keypoints":
             moved = value.copy()
-            moved[:, :2] = value[:, :2] @ matrix[:, :2].T + matrix[:, 2]
+            moved[:, :2] = value[:, :2] @ affine[:, :2].T + affine[:, 2]
             inside = ((moved[:, :2] >= 0) & (moved[:, :2] <= (width - 1, height - 1))).all(1)
             moved[~inside, 2] = 0
             return moved
@@ -163,21 +163,21 @@ def warp(
         source = value.astype(np.uint8) if kind == "mask" else value
         fill = outside.get(name, 0)
         moved = cv2.warpAffine(
-            source, matrix, (width, height), flags=how, borderMode=cv2.BORDER_CONSTANT, borderValue=(fill,) * 4
+            source, affine, (width, height), flags=how, borderMode=cv2.BORDER_CONSTANT, borderValue=(fill,) * 4
         )
         if kind == "mask":
             return moved.astype(bool)
-        return _turned(moved, matrix) if kind == "normals" else moved
+        return _turned(moved, affine) if kind == "normals" else moved
 
     extra = dict(sample.extra)
     if "intrinsics" in extra:
-        if "depth_m" in sample.fields and (abs(matrix[0, 1]) + abs(matrix[1, 0])) > 1e-9:
+        if "depth_m" in sample.fields and (abs(affine[0, 1]) + abs(affine[1, 0])) > 1e-9:
             raise InputError(f"{sample.id}: a picture with depth cannot be rotated")
-        full = np.vstack([matrix, [0, 0, 1]])
+        full = np.vstack([affine, [0, 0, 1]])
         extra["intrinsics"] = full @ np.asarray(extra["intrinsics"], np.float64)
     if "box_xyxy" in extra:
         x0, y0, x1, y1 = extra["box_xyxy"]
-        corners = np.array([[x0, y0], [x1, y0], [x0, y1], [x1, y1]]) @ matrix[:, :2].T + matrix[:, 2]
+        corners = np.array([[x0, y0], [x1, y0], [x0, y1], [x1, y1]]) @ affine[:, :2].T + affine[:, 2]
         extra["box_xyxy"] = np.concatenate([corners.min(0), corners.max(0)]).astype(np.float32)
     return _moved(sample, move, extra)
 

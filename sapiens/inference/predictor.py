@@ -95,7 +95,7 @@ def load(
         setup,
         name=f"sapiens2_{spec.name}_{kind.name}",
         digest=digest,
-        batch_size=batch_size or (1 if target.type == "cpu" else 8),
+        batch_size=(1 if target.type == "cpu" else 8) if batch_size is None else batch_size,
         detector=detector,
         notes=notes,
     )
@@ -300,10 +300,12 @@ def _per_picture(values: Any, count: int, many: bool, name: str) -> list[Any]:
         return [None] * count
     if not many:
         return [values]
-    if isinstance(values, np.ndarray) or len(values) != count:
+    if not isinstance(values, list | tuple) or len(values) != count:
         raise InputError(f"{name}: expected a list with one entry per picture ({count}), got {_describe(values)}")
     return list(values)
 
 
 def _describe(values: Any) -> str:
-    return f"an array of shape {values.shape}" if isinstance(values, np.ndarray) else f"{len(values)} entries"
+    if isinstance(values, np.ndarray):
+        return f"an array of shape {values.shape}"
+    return f"{len(values)} entries" if isinstance(values, list | tuple) else repr(values)

@@ -345,6 +345,14 @@ class MaskedResult(Result):
             self.check_array("mask", self.mask, np.bool_, *self.meta.size_hw)
 
     def with_mask(self, mask: npt.NDArray[np.bool_]) -> Self:
-        """The same result with a foreground mask of the picture's size."""
+        """The same result with a foreground mask of the picture's size.
+
+        Raises:
+            InputError: not bool or whole numbers of that size. A matte of fractions needs a threshold,
+                and which one is for the caller to say.
+        """
+        if not isinstance(mask, np.ndarray) or mask.dtype.kind not in "bui":
+            got = mask.dtype if isinstance(mask, np.ndarray) else type(mask).__name__
+            raise InputError(f"{self.meta.image_id}: mask: expected bool, got {got}", "e.g. alpha > 0.5")
         self.check_shape("mask", mask, *self.meta.size_hw)
         return dataclasses.replace(self, mask=mask.astype(bool))

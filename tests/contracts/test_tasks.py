@@ -181,3 +181,21 @@ def test_load__unknown_device() -> None:
 def test_load__missing_device() -> None:
     with pytest.raises(InputError, match="this machine has 0 CUDA devices"):
         sapiens.load("seg", "nano", device="cuda")
+
+
+@pytest.mark.parametrize("name", ["normal", "pointmap", "albedo"])
+def test_with_mask__fractions_are_refused(name: str) -> None:
+    result = predictor(name)(np.zeros((20, 30, 3), np.uint8))
+    with pytest.raises(InputError, match="expected bool, got float32"):
+        result.with_mask(np.full((20, 30), 0.4, np.float32))
+    assert result.with_mask(np.ones((20, 30), np.uint8)).mask.dtype == bool
+
+
+def test_load__batch_size_zero_is_an_error() -> None:
+    with pytest.raises(InputError, match="batch_size must be at least 1, got 0"):
+        sapiens.load("seg", "nano", weights="untrained", device="cpu", batch_size=0)
+
+
+def test_predictor__masks_of_another_kind() -> None:
+    with pytest.raises(InputError, match="masks: expected a list with one entry per picture"):
+        predictor("normal")([np.zeros((8, 8, 3), np.uint8)], masks="x")

@@ -31,8 +31,16 @@ NANO = Settings(40_000, 7e-4, 1.0, 2, "ddp", "float32", 8)
 _NEIGHBOURS = {"0.1b": "0.4b", "0.4b": "1b", "0.8b": "1b", "1b-4k": "1b", "5b": "1b"}
 
 
-def make_recipe(task: str, size: str, table: Mapping[str, Settings], **fields: Any) -> Recipe:
+def make_recipe(
+    task: str, size: str, table: Mapping[str, Settings], *, nano: Mapping[str, Any] | None = None, **fields: Any
+) -> Recipe:
     """The recipe of a size; a size without a row of its own takes its neighbour's.
+
+    Args:
+        task, size: what is trained.
+        table: released rows by size.
+        nano: fields that differ for nano.
+        **fields: the task's own fields of the recipe.
 
     Raises:
         UnknownNameError: no such size.
@@ -42,6 +50,7 @@ def make_recipe(task: str, size: str, table: Mapping[str, Settings], **fields: A
     while name not in table and name != "nano":
         name = _NEIGHBOURS[name]
     row = NANO if name == "nano" else table[name]
+    fields |= nano or {} if name == "nano" else {}
     return Recipe(
         task=task,
         size=spec.name,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sapiens.config import Recipe
+from sapiens.tasks.normal.loss import LossConfig
 from sapiens.tasks.recipes import Settings, make_recipe
 
 SETTINGS = {
@@ -12,6 +13,9 @@ SETTINGS = {
     "5b": Settings(40_000, 0.0001, 0.94, 4, "fsdp", "bf16", 3),
 }
 
+NANO_LOSS = LossConfig(gradient=1.0)
+"""Differences between neighbours are noise to a network that starts from nothing; the angle or colour comes first."""
+
 
 def recipe(size: str) -> Recipe:
     """The settings of a size; sizes that were never released follow the nearest one that was.
@@ -19,4 +23,4 @@ def recipe(size: str) -> Recipe:
     Raises:
         UnknownNameError: no such size.
     """
-    return make_recipe("normal", size, SETTINGS)
+    return make_recipe("normal", size, SETTINGS, loss=LossConfig(), nano={"loss": NANO_LOSS})

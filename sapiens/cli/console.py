@@ -16,10 +16,10 @@ _COLOURS = {"error": "31", "warning": "33", "hint": "36", "note": "36"}
 
 
 def say(kind: str, message: str) -> None:
-    """One line on stderr: `error: ...`, `hint: ...`, `note: ...`, `warning: ...`."""
+    """One line on stderr: `error: ...`, `hint: ...`, `note: ...`, `warning: ...`; a list goes on in indented lines."""
     from sapiens.env import no_color
 
-    text = " ".join(message.split())
+    text = "\n  ".join(" ".join(line.split()) for line in message.splitlines())
     label = f"{kind}:"
     if sys.stderr.isatty() and not no_color():
         label = f"\033[{_COLOURS.get(kind, '0')}m{label}\033[0m"

@@ -60,7 +60,7 @@ def read_albedo(record: Record, options: AlbedoOptions) -> Sample:
         have, want = known.shape, colour.shape
         raise InputError(f"{path}: {want[0]}x{want[1]} pixels, its mask {have[0]}x{have[1]} (height x width)")
     require_known(known, f"{path}: albedo is")
-    spread = float(colour[known].std(0).max())
+    spread = float(colour[known].astype(np.float64).std(0).max())
     if spread < options.min_std:
         raise InputError(f"{path}: albedo varies by {spread:.3g} only; expected {options.min_std:g} (option min_std=0)")
     albedo = np.where(known[..., None], colour, 0).astype(np.float32)

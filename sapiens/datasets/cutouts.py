@@ -64,7 +64,7 @@ def read_cutout(record: Record, options: CutoutOptions) -> Sample:
         InputError: a file that cannot be used, without an alpha channel, or with nobody in it.
     """
     path = record.files["image"]
-    values = read_levels(path)
+    values = read_levels(path, colours=True)
     if values.ndim != 3 or values.shape[2] != 4:
         raise InputError(f"{path}: no alpha channel; expected RGBA")
     foreground, alpha = split_rgba(values, options.colour, str(path))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import zipfile
 import zlib
 from collections.abc import Sequence
@@ -24,16 +25,19 @@ PICTURES = (".png", ".tif", ".tiff", ".bmp")
 """Formats that keep numbers as they are."""
 ARRAYS = (".npy", ".npz")
 EXR = (".exr",)
+ROUNDING = 0.01
+"""By how much filtering may have taken values out of 0..1."""
 MIN_PIXELS = 16
 """Fewer known pixels teach nothing; the released training refuses such a picture too."""
 
 
-def read_numbers(path: Path, names: Sequence[str] = ()) -> Array:
+def read_numbers(path: Path, names: Sequence[str] = (), *, colours: bool = False) -> Array:
     """An annotation whatever its kind of file, told by its suffix.
 
     Args:
         path: .npy; .npz with an array of one of the names (or a single one); .exr; else a picture.
         names: of the array in an npz.
+        colours: a picture with a palette gives its colours, not the indices.
 
     Returns:
         (H, W) or (H, W, C) in the file's own type, channels in the order R, G, B, A.
@@ -42,7 +46,10 @@ def read_numbers(path: Path, names: Sequence[str] = ()) -> Array:
         InputError: missing, damaged, or of a kind that holds no numbers for each pixel.
     """
     suffix = path.suffix.lower()
-    values = read_array(path, names) if suffix in ARRAYS else read_exr(path) if suffix in EXR else read_levels(path)
+    if suffix in ARRAYS:
+        values = read_array(path, names)
+    else:
+        values = read_exr(path) if suffix in EXR else read_levels(path, colours=colours)
     if values.ndim not in (2, 3) or values.dtype.kind not in "buif" or min(values.shape) < 1:
         raise InputError(f"{path}: {values.dtype} of shape {values.shape}; expected numbers (H, W) or (H, W, C)")
     return values
@@ -73,8 +80,8 @@ def read_array(path: Path, names: Sequence[str] = ()) -> Array:
     raise InputError(f"{path}: holds {held}; expected {' or '.join(names)}")
 
 
-def read_levels(path: Path) -> Array:
-    """A picture's stored levels: 8 or 16 bits, (H, W), RGB or RGBA; a palette gives its indices, not its colours.
+def read_levels(path: Path, *, colours: bool = False) -> Array:
+    """A picture's stored levels: bool, 8 or 16 bits, (H, W), RGB or RGBA; a palette gives its indices or its colours.
 
     Raises:
         InputError: missing, damaged, or no picture.
@@ -85,10 +92,10 @@ def read_levels(path: Path) -> Array:
         raise InputError(f"{path}: no such file") from error
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror or error})") from error
-    return decode_levels(data, str(path))
+    return decode_levels(data, str(path), colours=colours)
 
 
-def decode_levels(data: bytes, name: str) -> Array:
+def decode_levels(data: bytes, name: str, *, colours: bool = False) -> Array:
     """As `read_levels`, from bytes; `name` is for errors."""
     if not data:
         raise InputError(f"{name}: the file is empty")
@@ -96,8 +103,10 @@ def decode_levels(data: bytes, name: str) -> Array:
     height, width = found.size_hw
     if height * width > DEFAULT_MAX_PIXELS:
         raise InputError(f"{name}: {width}x{height} pixels are more than the limit of {DEFAULT_MAX_PIXELS}")
-    if found.format in ("PNG", "TIFF", "BMP", "GIF") and (indices := _palette_indices(found.data, name)) is not None:
-        return indices
+    if found.format in ("PNG", "TIFF", "BMP", "GIF"):
+        exact = _exact(found.data, name, ("1",) if colours else ("1", "P"))
+        if exact is not None:
+            return exact
     try:
         levels = cv2.imdecode(np.frombuffer(found.data, np.uint8), cv2.IMREAD_UNCHANGED)
     except cv2.error:
@@ -109,15 +118,11 @@ def decode_levels(data: bytes, name: str) -> Array:
     return np.asarray(levels)
 
 
-def _palette_indices(data: bytes, name: str) -> Array | None:
-    """OpenCV would turn a palette into its colours, and one bit into 0 and 255."""
-    import io
-
+def _exact(data: bytes, name: str, modes: Sequence[str]) -> Array | None:
+    """Numbers of pictures in these Pillow modes: OpenCV turns a palette into colours, and one bit into 0 and 255."""
     try:
         with Image.open(io.BytesIO(data)) as picture:
-            if picture.mode not in ("P", "1"):
-                return None
-            return np.array(picture).astype(np.uint8)
+            return np.array(picture) if picture.mode in modes else None
     except (OSError, SyntaxError, ValueError) as error:
         raise InputError(f"{name}: damaged picture ({error})") from error
 
@@ -161,12 +166,12 @@ def read_mask(path: Path) -> npt.NDArray[np.bool_]:
 
 
 def read_unit(path: Path, names: Sequence[str] = ()) -> npt.NDArray[np.float32]:
-    """Values 0..1: integers divided by the largest of their type; floats as they are, or by 255 if any is above 1.
+    """Values 0..1: integers divided by the largest of their type; floats as they are, or by 255 if any is well above 1.
 
     Raises:
         InputError: NaN, below 0 or above 255.
     """
-    return to_unit(read_numbers(path, names), str(path))
+    return to_unit(read_numbers(path, names, colours=True), str(path))
 
 
 def to_unit(values: Array, name: str) -> npt.NDArray[np.float32]:
@@ -178,9 +183,9 @@ def to_unit(values: Array, name: str) -> npt.NDArray[np.float32]:
             raise InputError(f"{name}: {values.dtype} values; expected 8 or 16 bits, or floats 0..1")
         return (values.astype(np.float64) / np.iinfo(values.dtype).max).astype(np.float32)
     low, high = float(values.min()), float(values.max())  # NaN if there is one
-    if not (low >= 0 and high <= 255):
+    if not (low >= -ROUNDING and high <= 255 + ROUNDING):
         raise InputError(f"{name}: values from {low:g} to {high:g}; expected 0..1 without NaN")
-    return (values / (255 if high > 1 else 1)).astype(np.float32)
+    return np.clip(values / (255 if high > 1 + ROUNDING else 1), 0, 1).astype(np.float32)
 
 
 def read_camera(path: Path, name: str) -> npt.NDArray[np.float64]:

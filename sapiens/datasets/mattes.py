@@ -13,7 +13,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from sapiens.datasets.files import ARRAYS, EXR, PICTURES, read_numbers, to_unit
+from sapiens.datasets.files import ARRAYS, EXR, PICTURES, read_numbers, read_unit, to_unit
 from sapiens.datasets.records import IMAGE, Record, Records, Role, open_records
 from sapiens.errors import InputError
 from sapiens.imaging.read import read_image
@@ -60,7 +60,7 @@ def read_matte(record: Record, options: MatteOptions) -> Sample:
     """
     image = read_image(record.files["image"])
     path = record.files["alpha"]
-    values = read_numbers(path, ("alpha", "mask"))
+    values = read_numbers(path, ("alpha", "mask"), colours=True)
     fields: dict[str, npt.NDArray[Any]]
     if values.ndim == 3 and values.shape[2] == 4:
         colour, alpha = split_rgba(values, options.colour, str(path))
@@ -70,7 +70,7 @@ def read_matte(record: Record, options: MatteOptions) -> Sample:
     require_someone(fields["alpha"], str(path))
     if "foreground" in record.files:
         file = record.files["foreground"]
-        colour = to_unit(read_numbers(file, ("foreground",)), str(file))
+        colour = read_unit(file, ("foreground",))
         fields["foreground"] = premultiply(colour, fields["alpha"], options.colour, str(file))
     return Sample(image, record.name, fields)
 

@@ -13,6 +13,9 @@ from sapiens.errors import InputError
 from sapiens.imaging.sample import Sample
 from sapiens.tasks import get_task
 
+FILE_OPTIONS = ("map", "images", "camera", "cache")
+"""Options that name a file or folder of their own."""
+
 
 def open_data(spec: str | Path, task: str, *, check: bool = True) -> Sequence[Sample]:
     """Annotated pictures that a task can learn from, each read when it is asked for, at its own size.
@@ -65,7 +68,16 @@ def open_part(
         from sapiens.datasets.mixture import open_mixture
 
         return open_mixture(path, task, inside)
-    return _open(spec, path, {**spec.options, **(options or {})}, task)
+    values = {**spec.options, **(options or {})}
+    if base is not None:
+        values |= {name: _below(base, name, values[name]) for name in FILE_OPTIONS if name in values}
+    return _open(spec, path, values, task)
+
+
+def _below(base: Path, name: str, value: Any) -> Any:
+    """A file option of a mixture starts from the mixture's folder too; a name that is no file there stays a name."""
+    path = base / str(value)
+    return str(path) if path.exists() or name == "cache" else value
 
 
 def _open(spec: Spec, path: Path | None, values: Mapping[str, Any], task: str) -> Sequence[Sample]:

@@ -81,8 +81,9 @@ class Reader(Sequence[Sample], ABC):
             for path in self.files(index):
                 if path not in seen:
                     seen[path] = path.is_file()
-                if not seen[path]:
-                    yield Problem(self.file, self.name(index), f"{path}: no such file")
+            missing = [f"{path}: no such file" for path in self.files(index) if not seen[path]]
+            if missing:
+                yield Problem(self.file, self.name(index), "; ".join(missing))
 
     def try_read(self, index: int) -> Sample | Problem:
         """A record, or what is wrong with it."""

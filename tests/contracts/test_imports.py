@@ -54,6 +54,7 @@ ALLOWED = {
     },
     "cli": {
         "training",
+        "datasets",
         "evaluation",
         "synth",
         "config",

@@ -20,6 +20,8 @@ from sapiens.imaging.sample import Sample
 from sapiens.tasks import get_task
 from sapiens.tasks.learning import get_learning
 
+_AT_ONCE = 1024
+"""Records handed to the threads together: some hundred million do not fit a list."""
 SPOT = 64
 """Records that are read in full where not all are."""
 
@@ -148,20 +150,33 @@ class _Survey:
         self, samples: Sequence[Sample], at_most: int | None, threads: int, on_record: Callable[[], object]
     ) -> list[Problem]:
         """Read records, every one of a mixture's parts once."""
-        places = [(leaf, index) for leaf in leaves(samples) for index in range(len(leaf))]
-        self.count = len(places)
-        if at_most is not None and at_most < len(places):
-            places = [places[k] for k in np.linspace(0, len(places) - 1, at_most).astype(int).tolist()]
+        sets = list(leaves(samples))
+        ends = np.cumsum([len(leaf) for leaf in sets])
+        self.count = int(ends[-1])
+        many = self.count if at_most is None else min(at_most, self.count)
+        chosen = np.linspace(0, self.count - 1, many).astype(int)
         problems = []
         # Procedural people render inside torch, which has threads of its own.
-        pool = ThreadPoolExecutor(threads if all(isinstance(leaf, Reader) for leaf, _ in places) else 1)
+        pool = ThreadPoolExecutor(threads if all(isinstance(leaf, Reader) for leaf in sets) else 1)
         with pool:
-            for outcome in pool.map(self._one, places):
-                on_record()
-                if isinstance(outcome, Problem):
-                    problems.append(outcome)
-                else:
-                    self._count(*outcome)
+            for first in range(0, many, _AT_ONCE):
+                part = chosen[first : first + _AT_ONCE]
+                owners = np.searchsorted(ends, part, side="right").tolist()
+                within = [int(k) - int(ends[o]) + len(sets[o]) for k, o in zip(part, owners, strict=True)]
+                places = [(sets[o], index) for o, index in zip(owners, within, strict=True)]
+                problems += self._outcomes(pool, places, on_record)
+        return problems
+
+    def _outcomes(
+        self, pool: ThreadPoolExecutor, places: Sequence[tuple[Sequence[Sample], int]], on_record: Callable[[], object]
+    ) -> list[Problem]:
+        problems = []
+        for outcome in pool.map(self._one, places):
+            on_record()
+            if isinstance(outcome, Problem):
+                problems.append(outcome)
+            else:
+                self._count(*outcome)
         return problems
 
     def _count(self, fields: Sequence[str], size_hw: tuple[int, int]) -> None:

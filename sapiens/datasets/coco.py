@@ -12,8 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from sapiens.datasets.json_files import read_json
 from sapiens.datasets.people import Person, Places, Points, as_box, as_points, places, places_of, read_person
 from sapiens.datasets.reader import Problem, Reader, list_problems
@@ -80,7 +78,8 @@ def open_format(path: Path, options: CocoOptions, task: str) -> Coco:
     problems: list[Problem] = []
     images = _images(path, content["images"], problems)
     folder = _picture_folder(path, options.images, [image["file_name"] for image in images.values()])
-    names = {c.get("id"): c.get("keypoints") for c in content.get("categories", []) if isinstance(c, dict)}
+    categories = [c for c in content.get("categories") or [] if isinstance(c, dict)]
+    names = {_key(c.get("id")): c.get("keypoints") for c in categories}
     people, left_out = [], Counter[str]()
     for number, annotation in enumerate(content["annotations"]):
         try:
@@ -104,7 +103,7 @@ def open_format(path: Path, options: CocoOptions, task: str) -> Coco:
 def _images(path: Path, entries: Sequence[Any], problems: list[Problem]) -> dict[Any, Mapping[str, Any]]:
     images: dict[Any, Mapping[str, Any]] = {}
     for number, entry in enumerate(entries):
-        if not isinstance(entry, dict) or "id" not in entry or not isinstance(entry.get("file_name"), str):
+        if not isinstance(entry, dict) or _key(entry.get("id")) is None or not isinstance(entry.get("file_name"), str):
             problems.append(Problem(str(path), f"image number {number}", "expected an object with id and file_name"))
         elif entry["id"] in images:
             problems.append(Problem(str(path), f"image {entry['id']}", "appears twice"))
@@ -147,28 +146,34 @@ def _person(
         return "crowds"
     if annotation.get("num_keypoints") == 0:
         return "people without a labelled keypoint"
-    if annotation.get("image_id") not in images:
+    image = images.get(_key(annotation.get("image_id")))
+    if image is None:
         raise InputError(f"image_id {annotation.get('image_id')!r} is not among the images")
-    blocks = _blocks(annotation, names.get(annotation.get("category_id")))
+    blocks = _blocks(annotation, names.get(_key(annotation.get("category_id"))))
     labelled = sum(int((points[:, 2] > 0).sum()) for points, _ in blocks)
     if labelled < max(1, options.min_points):
         few = "without a labelled keypoint" if labelled == 0 else f"with fewer than {options.min_points} points"
         return f"people {few}"
     box = annotation.get("bbox")
-    if box is not None and np.shape(box) == (4,) and (box[2] == 0 or box[3] == 0):
+    if isinstance(box, list) and len(box) == 4 and 0 in box[2:]:
         return "people with an empty box"
-    image = images[annotation["image_id"]]
-    extra = {"image_id": image["id"], "annotation_id": annotation.get("id", -1)}
+    own = _key(annotation.get("id"))
+    extra = {"image_id": image["id"], "annotation_id": -1 if own is None else own}
     if isinstance(annotation.get("area"), int | float):
         extra["area"] = float(annotation["area"])
     return Person(
-        f"{image['file_name']}#{annotation.get('id', '')}",
+        f"{image['file_name']}#{extra['annotation_id']}",
         folder / image["file_name"],
         blocks,
         None if box is None else as_box(box, "xywh"),
         _size(image),
         extra,
     )
+
+
+def _key(value: Any) -> int | str | None:
+    """An id, or None for what cannot be one."""
+    return value if isinstance(value, int | str) else None
 
 
 def _size(image: Mapping[str, Any]) -> tuple[int, int] | None:

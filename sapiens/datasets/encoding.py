@@ -20,7 +20,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from sapiens.datasets.files import decode_levels, to_unit
+from sapiens.datasets.files import UNREADABLE, decode_levels, to_unit
 from sapiens.errors import InputError
 from sapiens.imaging.read import decode_image
 from sapiens.imaging.sample import FIELDS, MOVING, Sample
@@ -115,7 +115,7 @@ def _decode_field(name: str, kind: str, data: bytes, part: str) -> npt.NDArray[A
     if kind == "npy":
         try:
             array = np.lib.format.read_array(io.BytesIO(data), allow_pickle=False)
-        except (ValueError, EOFError, OSError) as error:
+        except UNREADABLE as error:
             raise InputError(f"{part}: cannot be read as an array ({error})") from error
         wanted = {"mask": bool, "labels": np.uint8}.get(FIELDS[name], np.float32)
         return np.asarray(array).astype(wanted)

@@ -25,6 +25,8 @@ PICTURES = (".png", ".tif", ".tiff", ".bmp")
 """Formats that keep numbers as they are."""
 ARRAYS = (".npy", ".npz")
 EXR = (".exr",)
+UNREADABLE = (OSError, ValueError, EOFError, MemoryError, zipfile.BadZipFile, zlib.error, RuntimeError)
+"""What numpy raises for damaged arrays: a header that promises too much, a bad archive, an encrypted one."""
 ROUNDING = 0.01
 """By how much filtering may have taken values out of 0..1."""
 MIN_PIXELS = 16
@@ -75,7 +77,7 @@ def read_array(path: Path, names: Sequence[str] = ()) -> Array:
             held = ", ".join(loaded.files) or "nothing"
     except FileNotFoundError as error:
         raise InputError(f"{path}: no such file") from error
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+    except UNREADABLE as error:
         raise InputError(f"{path}: cannot be read as an array ({error})") from error
     raise InputError(f"{path}: holds {held}; expected {' or '.join(names)}")
 

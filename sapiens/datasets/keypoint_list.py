@@ -79,7 +79,8 @@ def _person(entry: Any, number: int, folder: Path) -> Person:
     block = _named(points) if isinstance(points, dict) else (as_points(points, 308), places("keypoints"))
     if not (block[0][:, 2] > 0).any():
         raise InputError("no labelled keypoint")
-    extra: dict[str, Any] = {"image_id": entry["image"], "annotation_id": entry.get("id", number)}
+    own = entry.get("id", number)
+    extra: dict[str, Any] = {"image_id": entry["image"], "annotation_id": own if isinstance(own, int) else str(own)}
     if isinstance(entry.get("area"), int | float):
         extra["area"] = float(entry["area"])
     box = entry.get("box")

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
@@ -110,7 +110,10 @@ class RenderedPeople(Sequence[Sample]):
             path = part_path(self.folder, self.spec, part)
             if not path.exists():
                 write_part(self.folder, self.spec, part)
-            self._open[part] = safe_open(path, "pt").__enter__()  # type: ignore[no-untyped-call]
+            try:
+                self._open[part] = safe_open(path, "pt").__enter__()  # type: ignore[no-untyped-call]
+            except SafetensorError as error:
+                raise InputError(f"{path}: damaged ({error}); delete it to have it rendered again") from error
         return self._open[part]
 
     def __getstate__(self) -> dict[str, Any]:

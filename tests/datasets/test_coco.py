@@ -180,3 +180,23 @@ def test_coco__pictures_are_found_as_coco_lays_them_out(tmp_path) -> None:
     path = tmp_path / "annotations/person_keypoints_val2017.json"
     path.write_text(json.dumps(coco_file(people()[:1])))
     assert len(open_data(path, "pose")) == 1
+
+
+ODD = [
+    ("ids that are lists", {"image_id": [0], "category_id": {}}, "image_id"),
+    ("ragged box", {"bbox": [1, [2], 3, 4]}, "four finite numbers"),
+    ("no object", None, "expected an object"),
+    ("ragged points", {"keypoints": [[1, 2], [3]]}, "no numbers"),
+    ("null points", {"keypoints": None}, "keypoints"),
+]
+
+
+@pytest.mark.parametrize(("changes", "message"), [row[1:] for row in ODD], ids=[row[0] for row in ODD])
+def test_coco__odd_values_are_problems_not_crashes(made, tmp_path, changes, message) -> None:
+    content = json.loads((made / "people/keypoints_train.json").read_text())
+    content["annotations"][1] = None if changes is None else content["annotations"][1] | changes
+    content["categories"] = None
+    (tmp_path / "c.json").write_text(json.dumps(content))
+    samples = open_part(f"coco:{tmp_path / 'c.json'},images={made / 'people/train'}", "pose")
+    assert len(samples) == 3
+    assert message in samples.problems[0].what

@@ -146,3 +146,35 @@ def test_normals__objects_are_never_unpickled(folder) -> None:
     write_mask(folder, np.ones(SIZE))
     with pytest.raises(InputError, match="cannot be read as an array"):
         open_data(folder, "normal")
+
+
+def junk(path):
+    path.write_bytes(b"not an array")
+
+
+def cut_off(path):
+    np.save(path, upright())
+    path.write_bytes(path.read_bytes()[:500])
+
+
+def promises_too_much(path):
+    header = b"{'descr': '<f8', 'fortran_order': False, 'shape': (99999999, 99999999, 3), }".ljust(117) + b"\n"
+    path.write_bytes(b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header)
+
+
+def empty(path):
+    path.write_bytes(b"")
+
+
+@pytest.mark.parametrize("write", [junk, cut_off, promises_too_much, empty])
+@pytest.mark.parametrize("suffix", [".npy", ".npz", ".exr", ".png"])
+def test_normals__damaged_file_is_one_clear_line(folder, write, suffix) -> None:
+    if suffix == ".exr":
+        pytest.importorskip("OpenEXR")
+    write(folder / "normal/a.npy")
+    (folder / "normal/a.npy").rename(folder / f"normal/a{suffix}")
+    write_mask(folder, np.ones(SIZE))
+    with pytest.raises(InputError) as raised:
+        open_data(folder, "normal", check=False)[0]
+    assert f"a{suffix}: " in raised.value.message
+    assert "\n" not in raised.value.message

@@ -17,7 +17,6 @@ from sapiens.datasets.opening import open_part
 from sapiens.datasets.reader import SHOWN, Problem, Reader, list_problems
 from sapiens.errors import InputError
 from sapiens.imaging.sample import Sample
-from sapiens.tasks import get_task
 from sapiens.tasks.learning import get_learning
 
 _AT_ONCE = 1024
@@ -94,8 +93,6 @@ def check_data(
     Raises:
         UnknownNameError, InputError: data that cannot be opened at all.
     """
-    for name in task.split(","):
-        get_task(name.strip())
     samples = open_part(str(spec), task)
     survey = _Survey(task)
     problems = [*_inspect(samples)]

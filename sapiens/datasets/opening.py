@@ -34,8 +34,6 @@ def open_data(spec: str | Path, task: str, *, check: bool = True) -> Sequence[Sa
         UnknownNameError: no such task, format or option; names the nearest.
         InputError: nothing to read there; or with `check`, the problems found, all of them at once.
     """
-    for name in task.split(","):
-        get_task(name.strip())
     samples = open_part(str(spec), task)
     if check:
         from sapiens.datasets.check import SPOT, refuse, validate
@@ -61,12 +59,18 @@ def open_part(
         options: further options.
         inside: mixtures that this spec stands in.
     """
+    names = [name.strip() for name in task.split(",")]
+    for name in names:
+        get_task(name)
+    task = ",".join(names)
     spec = parse_spec(text, FORMATS)
     # "DIR/train-{0000..0009}.tar" is absolute or relative like any other path.
     path = (base or Path()) / Path(spec.path).expanduser() if spec.path else None
     if not spec.format and path is not None and is_mixture(path):
         from sapiens.datasets.mixture import open_mixture
 
+        if spec.options or options:
+            raise InputError(f"{text}: a mixture takes no options; give them to its parts")
         return open_mixture(path, task, inside)
     values = {**spec.options, **(options or {})}
     if base is not None:
@@ -83,7 +87,7 @@ def _below(base: Path, name: str, value: Any) -> Any:
 def _open(spec: Spec, path: Path | None, values: Mapping[str, Any], task: str) -> Sequence[Sample]:
     name = spec.format or guess_format(_needed(path, spec), task)
     form = FORMATS[name]
-    unable = [one for one in task.split(",") if form.tasks and one.strip() not in form.tasks]
+    unable = [one for one in task.split(",") if form.tasks and one not in form.tasks]
     if unable:
         fits = [known for known, other in FORMATS.items() if not other.tasks or set(task.split(",")) <= {*other.tasks}]
         raise InputError(f"{spec.text}: {name} has nothing for {', '.join(unable)}; expected one of {', '.join(fits)}")

@@ -1,4 +1,5 @@
 import json
+import pickle
 
 import numpy as np
 import pytest
@@ -31,7 +32,10 @@ def test_check_data__good_data(made, monkeypatch, task, spec) -> None:
     assert report.sizes_hw == ((64, 48), (64, 48))
     assert "no problems" in report.text()
     assert json.loads(json.dumps(report.to_dict()))["count"] == 4
-    assert len(open_data(spec, task)) == 4
+    samples = open_data(spec, task)
+    assert len(samples) == 4
+    # What a worker process gets.
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(samples))[3].image, samples[3].image)
 
 
 def test_check_data__all_problems_with_file_and_record(fresh) -> None:
@@ -86,6 +90,7 @@ BAD = [
     ("synth of no people", "synth:people=0", "seg", InputError, "1 to 4 people"),
     ("synth of words", "synth:size=big", "seg", InputError, "HEIGHTxWIDTH"),
     ("synth of nothing", "synth:count=0", "seg", InputError, "at least 1"),
+    ("mixture with options", "mix.toml,weight=2", "seg", InputError, "takes no options"),
     ("folder for pose", "people", "pose", InputError, ".json"),
 ]
 

@@ -1,11 +1,11 @@
-"""`sapiens demo`: all six tasks on one photograph, one contact sheet, no questions asked."""
+"""`sapiens demo`: all six tasks on a photograph and on procedural people, a contact sheet each, no questions asked."""
 
 from __future__ import annotations
 
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -20,13 +20,20 @@ ASSETS = Path(__file__).parents[1] / "assets"
 PHOTO = ASSETS / "astronaut.png"
 PERSON_XYXY = (18.0, 12.0, 364.0, 511.0)
 """The person in the sample photograph, marked by hand, so that pose needs no detector here."""
+PEOPLE_SEED, PEOPLE, PEOPLE_HW = 900_003, 3, (512, 384)
+"""Procedural people of the second sheet; nano was not trained on this seed."""
 
-UNTRAINED = (
-    "UNTRAINED WEIGHTS where it says so: the networks are real and full-size, their numbers are not. No released "
-    "weights were found or could be reached, so repeatable untrained ones stand in; these panels show that the "
-    "machinery works, and nothing about the person. `sapiens download TASK --size 0.4b` fetches the released weights."
+NANO = (
+    "NANO where it says so: no released weights were found or could be reached, so the embedded nano stands in. It was "
+    "trained on procedural figures only; on a photograph its panels show what it makes of one, which is not the "
+    "quality of the released models. `sapiens download TASK --size 0.4b` fetches those."
 )
-TRAINED = "Released weights throughout."
+RELEASED = "Released weights throughout."
+PROCEDURAL = (
+    "Figures rendered by sapiens.synth with a seed nano was never trained on, and what nano, a network of a few "
+    "million parameters, predicts for them. Boxes of the people are the true ones; normals, points and albedo are shown "
+    "where nano finds body parts."
+)
 
 
 @dataclass(frozen=True)
@@ -36,7 +43,7 @@ class Shown:
     title: str
     small_print: str
     picture: Image.Image
-    trained: bool
+    released: bool
 
 
 def register(app: typer.Typer) -> None:
@@ -50,25 +57,61 @@ def demo(
     photo: Annotated[Path | None, typer.Option(help="Your own photograph instead of the sample.")] = None,
     offline: Annotated[bool, typer.Option("--offline", help="Do not try to reach the Hub.")] = False,
 ) -> None:
-    """Run all six tasks on a photograph; write the results and a contact sheet, and print where."""
+    """Run all six tasks on a photograph and on procedural people; write results and two sheets, and print where."""
+    from sapiens.cli.predict import make_folder
+
+    make_folder(out)
+    photo_sheet(out, size, photo, offline=offline)
+    people_sheet(out)
+
+
+def photo_sheet(out: Path, size: str, photo: Path | None, *, offline: bool) -> None:
+    """All tasks on one photograph, their files, and `contact_sheet.png`."""
     from PIL import Image
 
-    from sapiens.cli.predict import make_folder
     from sapiens.drawing.sheet import contact_sheet
     from sapiens.imaging.read import read_image
     from sapiens.tasks import TASKS
 
-    make_folder(out)
     picture = photo or PHOTO
     shown = [_one_task(name, size, picture, out, sample=photo is None, offline=offline) for name in TASKS]
-    note = TRAINED if all(panel.trained for panel in shown) else UNTRAINED
+    note = RELEASED if all(panel.released for panel in shown) else NANO
     first = ("photograph", "Eileen Collins, NASA, public domain" if photo is None else picture.name,
              Image.fromarray(read_image(picture)))  # fmt: skip
     panels = [first, *((panel.title, panel.small_print, panel.picture) for panel in shown)]
     sheet = out / "contact_sheet.png"
-    contact_sheet(panels, title=f"sapiens: six tasks, {size}", note=note).save(sheet)
-    if note == UNTRAINED:
-        say("warning", UNTRAINED)
+    contact_sheet(panels, title=f"sapiens: six tasks on {picture.name}", note=note).save(sheet)
+    if note == NANO:
+        say("note", NANO)
+    put(str(sheet))
+
+
+def people_sheet(out: Path) -> None:
+    """All tasks on procedural people with nano: `procedural_sheet.png`."""
+    import numpy as np
+    from PIL import Image
+
+    from sapiens.drawing.sheet import contact_sheet
+    from sapiens.inference.predictor import load
+    from sapiens.synth import render
+    from sapiens.tasks import TASKS
+    from sapiens.tasks.base import MaskedResult
+
+    scenes = render(PEOPLE_SEED, PEOPLE, PEOPLE_HW)
+    images = [np.ascontiguousarray(image.permute(1, 2, 0).numpy()) for image in scenes.image]
+    columns: list[tuple[str, list[Any]]] = [("picture", [Image.fromarray(image) for image in images])]
+    people = [found.labels > 0 for found in load("seg", "nano")(images)]
+    for name in TASKS:
+        predictor = load(name, "nano")
+        boxes = [scenes.boxes_xyxy[k][scenes.present[k]].numpy() for k in range(PEOPLE)]
+        results = predictor(images, boxes=boxes if predictor.task.top_down else None,
+                            masks=people if issubclass(predictor.task.result, MaskedResult) else None)  # fmt: skip
+        columns.append((predictor.task.title, [result.draw() for result in results]))
+    panels = [(title, f"figure {k + 1}", drawn[k]) for k in range(PEOPLE) for title, drawn in columns]
+    sheet = out / "procedural_sheet.png"
+    contact_sheet(
+        panels, title="sapiens nano: six tasks on procedural people", note=PROCEDURAL, columns=len(columns), cell=240
+    ).save(sheet)
     put(str(sheet))
 
 
@@ -81,7 +124,7 @@ def _one_task(name: str, size: str, photo: Path, out: Path, *, sample: bool, off
     from sapiens.inference.results import load_result
 
     start = time.perf_counter()
-    predictor, trained = _predictor(name, size, offline=offline)
+    predictor, released = _predictor(name, size, offline=offline)
     loaded = time.perf_counter()
     task = predictor.task
     boxes = [PERSON_XYXY] if sample else None
@@ -94,13 +137,15 @@ def _one_task(name: str, size: str, photo: Path, out: Path, *, sample: bool, off
     writer.close()
     seconds = time.perf_counter() - loaded
     saved = next(path for path in item.files if path.suffix == ".npz")
-    say(name, f"{predictor.name}, {'released' if trained else 'UNTRAINED'} weights: "
+    weights = "released" if released else "NANO"
+    say(name, f"{predictor.name}, {weights}: "
         f"loaded in {loaded - start:.1f} s, predicted in {seconds:.1f} s, written to {saved.parent}")  # fmt: skip
     drawn = load_result(saved).draw(read_image(photo))
-    return Shown(task.title, f"{predictor.name}, {'released' if trained else 'UNTRAINED'}", drawn, trained)
+    return Shown(task.title, f"{predictor.name}, {weights}", drawn, released)
 
 
 def _predictor(name: str, size: str, *, offline: bool) -> tuple[Predictor, bool]:
+    """The released network where it can be had, else nano; and whether it is the released one."""
     from sapiens.errors import WeightsError
     from sapiens.inference.predictor import load
     from sapiens.tasks import get_task
@@ -108,9 +153,10 @@ def _predictor(name: str, size: str, *, offline: bool) -> tuple[Predictor, bool]
 
     released = get_task(name).released
     chosen = released[0] if released and size not in released else size
-    if find_local(name, chosen) is not None or (chosen in released and not offline and hub_reachable()):
+    if size != "nano" and (find_local(name, chosen) is not None
+                           or (chosen in released and not offline and hub_reachable())):  # fmt: skip
         try:
             return load(name, chosen), True
         except WeightsError as error:
-            say("warning", f"{name}: {error.message}; untrained weights stand in")
-    return load(name, size, weights="untrained"), False
+            say("warning", f"{name}: {error.message}; nano stands in")
+    return load(name, "nano"), False

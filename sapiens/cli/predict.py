@@ -33,7 +33,9 @@ def predict(
         typer.Argument(metavar="INPUT...", help="Pictures, folders, globs, .txt lists, or - (stdin)."),
     ],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder to write to.")],
-    size: Annotated[str, typer.Option(help="0.1b, 0.4b, 0.8b, 1b, 1b-4k, 5b or nano.")] = "1b",
+    size: Annotated[
+        str | None, typer.Option(help="0.1b, 0.4b, 0.8b, 1b, 1b-4k, 5b or nano. Default 1b; nano if there is no 1b.")
+    ] = None,
     weights: Annotated[
         list[str] | None, typer.Option(help="Checkpoint, or TASK=checkpoint once per task; 'untrained' to try things.")
     ] = None,
@@ -121,7 +123,12 @@ def make_folder(out: Path) -> None:
 
 
 def _load(
-    names: list[str], size: str, weights: list[str], detector: str | None, options: list[str], settings: dict[str, Any]
+    names: list[str],
+    size: str | None,
+    weights: list[str],
+    detector: str | None,
+    options: list[str],
+    settings: dict[str, Any],
 ) -> list[Predictor]:
     from sapiens.cli.options import task_options
     from sapiens.inference.predictor import load

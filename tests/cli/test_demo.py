@@ -1,4 +1,4 @@
-"""`sapiens demo`, with nano networks in the place of the 0.4B ones."""
+"""`sapiens demo`, with untrained nano networks in the place of the released ones."""
 
 from pathlib import Path
 
@@ -28,9 +28,11 @@ def test_demo__files_of_every_task_and_one_sheet(tmp_path: Path, stand_ins) -> N
     stand_ins(trained=False)
     result = sapiens_cli("demo", "--out", tmp_path / "out")
     assert result.exit_code == 0, result.output
-    assert result.stdout.strip() == str(tmp_path / "out/contact_sheet.png")
-    with Image.open(tmp_path / "out/contact_sheet.png") as sheet:
-        assert min(sheet.size) > 500
+    sheets = [tmp_path / "out" / f"{name}_sheet.png" for name in ("contact", "procedural")]
+    assert result.stdout.split() == [str(path) for path in sheets]
+    for path in sheets:
+        with Image.open(path) as sheet:
+            assert min(sheet.size) > 500
     for task in TASKS:
         found = sapiens.load_result(tmp_path / f"out/{task}/astronaut.npz")
         assert (found.meta.task, found.meta.size_hw, found.meta.weights) == (task, (512, 512), "untrained")
@@ -42,10 +44,10 @@ def test_demo__files_of_every_task_and_one_sheet(tmp_path: Path, stand_ins) -> N
 
 
 @pytest.mark.parametrize("trained", [True, False])
-def test_demo__says_plainly_what_is_untrained(trained: bool, tmp_path: Path, stand_ins, monkeypatch) -> None:
+def test_demo__says_plainly_what_is_nano(trained: bool, tmp_path: Path, stand_ins, monkeypatch) -> None:
     sheets = []
 
-    def contact_sheet(panels, *, title: str, note: str) -> Image.Image:
+    def contact_sheet(panels, *, title: str, note: str, **layout) -> Image.Image:
         sheets.append((note, [small_print for _, small_print, _ in panels][1:]))
         return Image.new("RGB", (4, 3))
 
@@ -53,11 +55,12 @@ def test_demo__says_plainly_what_is_untrained(trained: bool, tmp_path: Path, sta
     stand_ins(trained=trained)
     result = sapiens_cli("demo", "--out", tmp_path / "out")
     assert result.exit_code == 0, result.output
-    ((note, panels),) = sheets
+    (note, panels), (procedural, _) = sheets
     assert len(panels) == len(TASKS)
-    assert ("UNTRAINED" in note) is not trained
-    assert ("UNTRAINED" in result.stderr) is not trained
-    assert all(("UNTRAINED" in panel) is not trained for panel in panels)
+    assert ("NANO" in note) is not trained
+    assert ("NANO where" in result.stderr) is not trained
+    assert all(("NANO" in panel) is not trained for panel in panels)
+    assert "rendered by sapiens.synth" in procedural
 
 
 def test_demo__a_photograph_that_is_none(tmp_path: Path, stand_ins) -> None:

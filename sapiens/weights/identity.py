@@ -71,8 +71,8 @@ def find_sources(checkpoint: Checkpoint, task: str | None = None) -> Sources:
 
     Args:
         checkpoint: the file.
-        task: what is asked for; of a file of several tasks only the backbone and this task's head are taken, if it is
-            one of them.
+        task: what is asked for, several with commas between; of a file of several tasks only the backbone and these
+            heads are taken, if it has them.
 
     Raises:
         WeightsError: not a Sapiens2 model; the message names the file.
@@ -81,8 +81,8 @@ def find_sources(checkpoint: Checkpoint, task: str | None = None) -> Sources:
     if any(name.endswith("layers.0.attn.qkv.weight") for name in names):
         raise WeightsError(f"{checkpoint.path}: a model of the first Sapiens generation; expected Sapiens2")
     try:
-        if task in joint_tasks(names):
-            return joint_sources(names, str(task))
+        if task and set(task.split(",")) <= set(joint_tasks(names)):
+            return joint_sources(names, task)
         if detect_layout(names) == "original":
             return {name: (name,) for name in names}
         return original_sources(names, _transformers_task(checkpoint))

@@ -126,10 +126,16 @@ def joint_tasks(keys: Iterable[str]) -> tuple[str, ...]:
 
 
 def joint_sources(keys: Iterable[str], task: str) -> Sources:
-    """What one task takes from a file of several: the backbone and its own head, under the names of a single task."""
-    own = f"{_JOINT}{task}."
-    names = [key for key in keys if not key.startswith(_JOINT) or key.startswith(own)]
-    return {f"decode_head.{name.removeprefix(own)}" if name.startswith(own) else name: (name,) for name in names}
+    """What one task, or some with commas between, takes from a file of several: the backbone and its own heads.
+
+    One task's head goes by the names of a model of that task alone.
+    """
+    tasks = task.split(",")
+    heads = tuple(f"{_JOINT}{name}." for name in tasks)
+    names = [key for key in keys if not key.startswith(_JOINT) or key.startswith(heads)]
+    if len(tasks) > 1:
+        return {name: (name,) for name in names}
+    return {name.replace(heads[0], "decode_head.", 1): (name,) for name in names}
 
 
 def may_be_absent(name: str) -> bool:

@@ -31,6 +31,7 @@ import numpy.typing as npt
 
 from sapiens.errors import InputError
 from sapiens.imaging.frame import ImageU8
+from sapiens.imaging.warp import MAX_SIDE
 
 Array = npt.NDArray[Any]
 Kind = Literal["labels", "mask", "normals", "depth", "alpha", "colour", "keypoints"]
@@ -87,7 +88,8 @@ class Sample:
         return self.image.shape[0], self.image.shape[1]
 
 
-Moved = Callable[[str, Kind | Literal["image"], Array], Array]
+Move = Callable[[str, Kind | Literal["image"], Array], Array]
+"""Name, kind and value of a picture or an annotation -> where it went."""
 
 
 def flip(sample: Sample, swaps: Mapping[str, Sequence[int]]) -> Sample:
@@ -118,7 +120,7 @@ def flip(sample: Sample, swaps: Mapping[str, Sequence[int]]) -> Sample:
     if "box_xyxy" in extra:
         x0, y0, x1, y1 = extra["box_xyxy"]
         extra["box_xyxy"] = np.array([width - 1 - x1, y0, width - 1 - x0, y1], np.float32)
-    return _moved(sample, move, extra)
+    return move_all(sample, move, extra)
 
 
 def label_table(swap: Sequence[int]) -> npt.NDArray[np.uint8]:
@@ -147,18 +149,19 @@ def warp(
         size_hw: of the output.
         interpolation: of the picture, an OpenCV flag.
         border: value outside the picture by "image" or field name; default 0, for labels `UNKNOWN_LABEL`.
+
+    Raises:
+        InputError: a rotation of depth, or a picture larger than OpenCV can address.
     """
     affine: npt.NDArray[np.float64] = np.asarray(matrix, np.float64)
     height, width = size_hw
+    if max(sample.size_hw) > MAX_SIDE:
+        raise InputError(f"{sample.id}: a picture of {sample.size_hw} pixels; OpenCV warps sides of {MAX_SIDE} at most")
     outside = {"labels": UNKNOWN_LABEL, **(border or {})}
 
     def move(name: str, kind: Kind | Literal["image"], value: Array) -> Array:
         if kind == "keypoints":
-            moved = value.copy()
-            moved[:, :2] = value[:, :2] @ affine[:, :2].T + affine[:, 2]
-            inside = ((moved[:, :2] >= 0) & (moved[:, :2] <= (width - 1, height - 1))).all(1)
-            moved[~inside, 2] = 0
-            return moved
+            return move_points(value, affine, size_hw)
         how = interpolation if kind == "image" else cv2.INTER_NEAREST if kind in EXACT else cv2.INTER_LINEAR
         source = value.astype(np.uint8) if kind == "mask" else value
         fill = outside.get(name, 0)
@@ -176,10 +179,8 @@ def warp(
         full = np.vstack([affine, [0, 0, 1]])
         extra["intrinsics"] = full @ np.asarray(extra["intrinsics"], np.float64)
     if "box_xyxy" in extra:
-        x0, y0, x1, y1 = extra["box_xyxy"]
-        corners = np.array([[x0, y0], [x1, y0], [x0, y1], [x1, y1]]) @ affine[:, :2].T + affine[:, 2]
-        extra["box_xyxy"] = np.concatenate([corners.min(0), corners.max(0)]).astype(np.float32)
-    return _moved(sample, move, extra)
+        extra["box_xyxy"] = move_box(extra["box_xyxy"], affine)
+    return move_all(sample, move, extra)
 
 
 def _turned(normals: Array, matrix: npt.NDArray[np.float64]) -> Array:
@@ -195,7 +196,24 @@ def _turned(normals: Array, matrix: npt.NDArray[np.float64]) -> Array:
     return turned
 
 
-def _moved(sample: Sample, move: Moved, extra: Mapping[str, Any]) -> Sample:
+def move_points(points: Array, matrix: npt.NDArray[np.float64], size_hw: tuple[int, int]) -> Array:
+    """Keypoints (K, 3) through an affine map (2, 3); those outside a picture of this size become unknown."""
+    moved = points.copy()
+    moved[:, :2] = points[:, :2] @ matrix[:, :2].T + matrix[:, 2]
+    inside = ((moved[:, :2] >= 0) & (moved[:, :2] <= (size_hw[1] - 1, size_hw[0] - 1))).all(1)
+    moved[~inside, 2] = 0
+    return moved
+
+
+def move_box(box_xyxy: npt.ArrayLike, matrix: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:
+    """The box around the four corners of a box after an affine map (2, 3)."""
+    x0, y0, x1, y1 = np.asarray(box_xyxy)
+    corners = np.array([[x0, y0], [x1, y0], [x0, y1], [x1, y1]]) @ matrix[:, :2].T + matrix[:, 2]
+    return np.concatenate([corners.min(0), corners.max(0)]).astype(np.float32)
+
+
+def move_all(sample: Sample, move: Move, extra: Mapping[str, Any]) -> Sample:
+    """The picture and every annotation moved by one rule; `extra` comes moved, and loses arrays that cannot follow."""
     fields = {name: move(name, FIELDS[name], value) for name, value in sample.fields.items()}
     # Numbers that would have to move, and do not know how, must not stay behind.
     kept = {name: value for name, value in extra.items() if name in MOVING or np.ndim(value) == 0}

@@ -15,8 +15,8 @@ import torch.nn.functional as F
 
 from sapiens.config import Optim, Recipe
 from sapiens.errors import InputError
-from sapiens.tasks import get_task
-from sapiens.tasks.learning import Learning, Sample
+from sapiens.imaging.sample import Sample
+from sapiens.training.lesson import Lesson
 from sapiens.training.loop import Trainer
 from sapiens.training.model import make_model
 
@@ -46,33 +46,37 @@ class Pictures:
         if index in self.bad:
             raise InputError(f"picture {index}: is damaged")
         image = np.random.default_rng(index).integers(0, 256, (32, 32, 3), np.uint8)
-        return Sample(image, f"picture {index}", {"labels": (image.mean(-1) > 128).astype(np.int64)})
+        return Sample(image, f"picture {index}", {"labels": (image.mean(-1) > 128).astype(np.uint8)})
 
 
 class Toy:
-    """Example and loss; the loss is NaN in the calls of `nan`, and the process kills itself in call `die`."""
+    """A lesson whose loss is NaN in the calls of `nan`, and whose process sends itself a signal in call `die`."""
 
-    def __init__(self, nan=(), die=None):
-        self.calls, self.nan, self.die = 0, nan, die
+    def __init__(self, nan=(), die=None, by=signal.SIGKILL):
+        self.calls, self.nan, self.die, self.by = 0, nan, die, by
 
-    def example(self, sample, rng, recipe):
+    def example(self, sample, rng):
         image, labels = sample.image, sample.fields["labels"]
         if rng.random() < 0.5:
             image, labels = image[:, ::-1], labels[:, ::-1]
         return {
             "input": torch.from_numpy(image.transpose(2, 0, 1).copy()),
-            "labels": torch.from_numpy(labels.copy()),
+            "labels": torch.from_numpy(labels.astype(np.int64)),
         }
 
-    def loss(self, raw, batch, recipe):
+    def forward(self, model, pixels):
+        return {"logits": model(pixels)}
+
+    def loss(self, raw, batch):
         self.calls += 1
         if self.calls == self.die:
-            os.kill(os.getpid(), signal.SIGKILL)
-        loss = F.cross_entropy(raw["logits"], batch["labels"])
+            os.kill(os.getpid(), self.by)
+        size_hw = tuple(batch["labels"].shape[1:])
+        loss = F.cross_entropy(F.interpolate(raw["logits"], size_hw, mode="bilinear"), batch["labels"])
         return {"loss": loss * float("nan") if self.calls in self.nan else loss}
 
-    def learning(self):
-        return Learning({"labels": "labels"}, self.example, self.loss, None, None)
+    def lesson(self):
+        return Lesson(self.example, self.forward, self.loss)
 
 
 def make_trainer(folder, toy=None, pictures=None, **changes):
@@ -80,11 +84,13 @@ def make_trainer(folder, toy=None, pictures=None, **changes):
     recipe = dataclasses.replace(RECIPE, **changes)
     toy, pictures = toy or Toy(), pictures or Pictures()
     model = make_model(recipe)
-    return Trainer(recipe, get_task("seg"), toy.learning(), model, pictures, Path(folder), device="cpu", **keywords)
+    return Trainer(recipe, toy.lesson(), model, pictures, Path(folder), device="cpu", **keywords)
 
 
 if __name__ == "__main__":
     jobs = json.loads(sys.argv[1])
     for job in jobs:
         toy = Toy(die=job.pop("die", None))
+        if "optim" in job:
+            job["optim"] = Optim(**job["optim"])
         make_trainer(job.pop("folder"), toy, **job).run()

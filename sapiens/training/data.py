@@ -13,7 +13,8 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from sapiens.config import Recipe
 from sapiens.errors import InputError
-from sapiens.tasks.learning import Learning, Sample
+from sapiens.imaging.sample import Sample
+from sapiens.training.lesson import Lesson
 
 Place = tuple[int, int]
 """Epoch and index of a picture."""
@@ -47,10 +48,10 @@ class Batch:
 class Examples(Dataset[Example]):
     """Samples turned into training examples; the augmentation of a picture follows from (seed, epoch, index) alone."""
 
-    def __init__(self, samples: Sequence[Sample], learning: Learning, recipe: Recipe) -> None:
+    def __init__(self, samples: Sequence[Sample], lesson: Lesson, recipe: Recipe) -> None:
         if len(samples) == 0:
             raise InputError("the training data holds no record")
-        self.samples, self.learning, self.recipe = samples, learning, recipe
+        self.samples, self.lesson, self.recipe = samples, lesson, recipe
 
     def __getitem__(self, place: Place) -> Example:
         """The example at a place; a bad record is replaced by another one, drawn repeatably, if the recipe says so.
@@ -64,7 +65,7 @@ class Examples(Dataset[Example]):
         while True:
             try:
                 sample = self.samples[index]
-                tensors = self.learning.example(sample, rng, self.recipe)
+                tensors = self.lesson.example(sample, rng)
                 return Example(tensors, sample.id, tuple(problems))
             except InputError as error:
                 problems.append(str(error))

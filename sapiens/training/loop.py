@@ -19,10 +19,9 @@ from torch.distributed.fsdp import FSDPModule
 
 from sapiens.config import Recipe, to_dict
 from sapiens.errors import InputError, NumericError
+from sapiens.imaging.sample import Sample
 from sapiens.imaging.write import write_bytes
 from sapiens.inference.predictor import MEAN, STD
-from sapiens.tasks.base import Setup, Task, TaskModel
-from sapiens.tasks.learning import Learning, Sample
 from sapiens.training.checkpoint import (
     Checkpoint,
     Progress,
@@ -36,6 +35,7 @@ from sapiens.training.checkpoint import (
 )
 from sapiens.training.data import Batch, Examples, Order, make_loader
 from sapiens.training.folder import Window, check_folder, trim_log
+from sapiens.training.lesson import Lesson
 from sapiens.training.optimiser import lr_factor, make_optimiser, set_lr
 from sapiens.training.processes import distribute, make_accelerator
 from sapiens.training.tune import merged
@@ -50,11 +50,11 @@ SKIPS = 100
 
 
 class Trainer:
-    """One run of one task.
+    """One run.
 
     Args:
         recipe: all settings.
-        task, learning: what is learnt, and how.
+        lesson: what is learnt, see `make_lesson`.
         model: on the CPU, see `make_model`.
         samples: the training data.
         folder: where everything is written.
@@ -70,9 +70,8 @@ class Trainer:
     def __init__(
         self,
         recipe: Recipe,
-        task: Task,
-        learning: Learning,
-        model: TaskModel,
+        lesson: Lesson,
+        model: nn.Module,
         samples: Sequence[Sample],
         folder: Path,
         *,
@@ -81,12 +80,11 @@ class Trainer:
         device: str | None = None,
         resume: bool = False,
     ) -> None:
-        self.recipe, self.task, self.learning, self.model, self.folder = recipe, task, learning, model, folder
-        self.examples, self.validate, self.report = Examples(samples, learning, recipe), validate, report
+        self.recipe, self.lesson, self.model, self.folder = recipe, lesson, model, folder
+        self.examples, self.validate, self.report = Examples(samples, lesson, recipe), validate, report
         self.progress = Progress()
         check_folder(folder, recipe, resume=resume)
         self.accelerator = make_accelerator(device)
-        self.setup = Setup(recipe.input_hw, recipe.compat, task.options(**recipe.options))
         self.network = distribute(model, recipe, self.accelerator)
         self.optimiser = make_optimiser(model.named_parameters(), recipe.optim, len(_blocks(model)))
         self.ema = {n: p.detach().clone() for n, p in _trained(model)} if recipe.ema else {}
@@ -172,8 +170,8 @@ class Trainer:
         moved = {name: tensor.to(self.device, non_blocking=True) for name, tensor in tensors.items()}
         pixels = (moved["input"].float() - self._mean) / self._std
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.recipe.precision == "bf16"):
-            raw = self.task.forward(self.network, pixels, self.setup)
-        return self.learning.loss({name: value.float() for name, value in raw.items()}, moved, self.recipe)
+            raw = self.lesson.forward(self.network, pixels)
+        return self.lesson.loss({name: value.float() for name, value in raw.items()}, moved)
 
     @contextlib.contextmanager
     def _syncing(self, *, last: bool) -> Iterator[None]:
@@ -287,7 +285,9 @@ class Trainer:
             state = {}
             for key in names:
                 kind, value = key.rpartition(":")[2], checkpoint.optimiser[key]
-                state[kind] = value.to(self.device) if kind == "step" else torch.zeros_like(parameter)
+                # Fused AdamW counts its steps where it computes, Muon on the CPU.
+                home = self.device if self.recipe.optim.kind == "adamw" else "cpu"
+                state[kind] = value.to(home) if kind == "step" else torch.zeros_like(parameter)
                 put(state[kind], value)
             if state:
                 self.optimiser.state[parameter] = state
@@ -300,8 +300,8 @@ class Trainer:
         return self.folder / name
 
 
-def _blocks(model: TaskModel) -> Sequence[nn.Module]:
-    blocks: Sequence[nn.Module] = list(model.backbone.blocks)  # type: ignore[arg-type]
+def _blocks(model: nn.Module) -> Sequence[nn.Module]:
+    blocks: Sequence[nn.Module] = list(model.backbone.blocks)  # type: ignore[arg-type,union-attr]
     return blocks
 
 

@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from sapiens.config import Optim
+from sapiens.training.muon import Muon, suits
 
 _BLOCK = re.compile(r"backbone\.(?:blocks|layers)\.(\d+)\.")
 _FIRST = ("cls_token", "mask_token", "pos_embed", "storage_tokens", "patch_embed.", "tokenizer.")
@@ -43,15 +44,17 @@ def parameter_groups(
     """Groups for AdamW, in order of first appearance; frozen parameters are left out.
 
     Returns:
-        dicts with "params", "lr", "base_lr" (what `set_lr` multiplies) and "weight_decay".
+        dicts with "params", "lr", "base_lr" (what `set_lr` multiplies), "weight_decay" and "muon".
     """
-    groups: dict[tuple[float, float], dict[str, Any]] = {}
+    groups: dict[tuple[float, float, bool], dict[str, Any]] = {}
     for name, parameter in parameters:
         if not parameter.requires_grad:
             continue
         lr = optim.lr * lr_multiplier(name, num_layers, optim.layer_decay)
         decay = weight_decay(name, parameter.ndim, optim.weight_decay)
-        group = groups.setdefault((lr, decay), {"params": [], "lr": lr, "base_lr": lr, "weight_decay": decay})
+        muon = optim.kind == "muon" and suits(parameter)
+        new = {"params": [], "lr": lr, "base_lr": lr, "weight_decay": decay, "muon": muon}
+        group = groups.setdefault((lr, decay, muon), new)
         group["params"].append(parameter)
     return list(groups.values())
 
@@ -59,8 +62,11 @@ def parameter_groups(
 def make_optimiser(
     parameters: Iterable[tuple[str, nn.Parameter]], optim: Optim, num_layers: int
 ) -> torch.optim.Optimizer:
-    """Fused AdamW over the groups."""
-    return torch.optim.AdamW(parameter_groups(parameters, optim, num_layers), betas=optim.betas, fused=True)
+    """Fused AdamW over the groups, or Muon with AdamW for what is no matrix."""
+    groups = parameter_groups(parameters, optim, num_layers)
+    if optim.kind == "muon":
+        return Muon(groups, optim.betas)
+    return torch.optim.AdamW(groups, betas=optim.betas, fused=True)
 
 
 def lr_factor(iteration: int, optim: Optim, iterations: int) -> float:

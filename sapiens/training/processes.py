@@ -23,14 +23,16 @@ def make_accelerator(device: str | None = None) -> Any:
 def shard(model: nn.Module, recipe: Recipe, device: torch.device) -> nn.Module:
     """Shard a network in place over all processes, every block on its own, so that only one is ever whole.
 
-    With precision "bf16" blocks are gathered and computed in bfloat16, and gradients summed in float32.
+    With precision "bf16" blocks are gathered in bfloat16, and gradients summed in float32.
     """
     from torch.distributed.device_mesh import init_device_mesh
     from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard
 
     mesh = init_device_mesh(device.type, (torch.distributed.get_world_size(),))
     numbers = torch.bfloat16 if recipe.precision == "bf16" else torch.float32
-    policy = MixedPrecisionPolicy(param_dtype=numbers, reduce_dtype=torch.float32)
+    # Inputs stay as they are: autocast chooses what is computed in bfloat16, and the rotary tables, which are bfloat16 in
+    # float32 networks too, must not be widened, or sharded runs would compute another network than one process.
+    policy = MixedPrecisionPolicy(param_dtype=numbers, reduce_dtype=torch.float32, cast_forward_inputs=False)
     backbone: Any = model.backbone
     for block in backbone.blocks:
         fully_shard(block, mesh=mesh, mp_policy=policy)

@@ -14,7 +14,6 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from sapiens.errors import InputError
-from sapiens.tasks.base import TaskModel
 
 
 class LowRank(nn.Linear):
@@ -35,7 +34,7 @@ class LowRank(nn.Linear):
         return super().forward(x) + F.linear(F.linear(x, self.lora_a), self.lora_b)
 
 
-def choose_trained(model: TaskModel, tune: str) -> None:
+def choose_trained(model: Any, tune: str) -> None:
     """Freeze what a recipe's `tune` leaves out, and add low-rank layers where it asks for them; in place.
 
     Raises:

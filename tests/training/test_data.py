@@ -35,7 +35,7 @@ def test_order__processes_and_passes_share_the_row() -> None:
 def test_loader__workers_change_nothing() -> None:
     def batches(workers):
         recipe = dataclasses.replace(RECIPE, iterations=3, workers=workers)
-        examples = Examples(Pictures(), Toy().learning(), recipe)
+        examples = Examples(Pictures(), Toy().lesson(), recipe)
         return list(make_loader(examples, Order(recipe, 7, seen=0, update=0), torch.device("cpu")))
 
     for one, other in zip(batches(0), batches(2), strict=True):
@@ -45,7 +45,7 @@ def test_loader__workers_change_nothing() -> None:
 
 def test_examples__none() -> None:
     with pytest.raises(InputError, match="no record"):
-        Examples(Pictures(0), Toy().learning(), RECIPE)
+        Examples(Pictures(0), Toy().lesson(), RECIPE)
 
 
 def test_collate__shapes_differ() -> None:

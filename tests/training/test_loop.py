@@ -8,6 +8,7 @@ from helpers_training import Pictures, Toy, make_trainer
 from safetensors.torch import load_file
 
 import sapiens
+from sapiens.config import Optim
 from sapiens.errors import InputError, NumericError
 from sapiens.training.checkpoint import list_checkpoints
 
@@ -63,18 +64,47 @@ def read_last(folder):
     return load_file(last / "optimiser.safetensors") | load_file(last / "model.safetensors")
 
 
+def assert_moved_alike(first, second, start) -> None:
+    """Differences are small beside the way that the weights have gone."""
+    for name, before in start.items():
+        if name == "decode_head.conv_layers.0.bias":
+            continue  # an instance norm follows: its gradient is rounding noise, which Adam blows up
+        apart, way = (first[name] - second[name]).norm(), (second[name] - before).norm()
+        assert apart <= 5e-3 * way, (name, float(apart), float(way))
+
+
+WAYS = {
+    "copies": {},
+    "shards": {"parallel": "fsdp"},
+    "shards, checkpointing, passes": {"parallel": "fsdp", "checkpointing": True, "batch_size": 1, "accumulate": 2},
+}
+
+
 @pytest.mark.slow
-def test_two_processes__equal_one(tmp_path, run_script) -> None:
-    one, copies, shards = (tmp_path / name for name in ("one", "ddp", "fsdp"))
-    make_trainer(one, batch_size=4, iterations=3).run()
-    jobs = [{"folder": str(copies), "iterations": 3}, {"folder": str(shards), "iterations": 3, "parallel": "fsdp"}]
+@pytest.mark.parametrize("kind", ["adamw", "muon"])
+def test_two_processes__equal_one(kind, tmp_path, run_script) -> None:
+    settings = {"optim": {"kind": kind, "lr": 1e-3, "warmup_iters": 2}, "iterations": 3}
+    one = make_trainer(tmp_path / "one", batch_size=4, iterations=3, optim=Optim(**settings["optim"]))
+    start = {name: tensor.clone() for name, tensor in one.weights().items()}
+    want = load_file(one.run())
+    codes, errors = run_script([{"folder": str(tmp_path / w), **settings, **how} for w, how in WAYS.items()], world=2)
+    assert codes == [0, 0], errors
+    for way in WAYS:
+        assert_moved_alike(load_file(tmp_path / way / "model.safetensors"), want, start)
+        assert log(tmp_path / way)[-1]["loss"] == pytest.approx(log(tmp_path / "one")[-1]["loss"], rel=1e-4)
+        assert log(tmp_path / way)[-1]["seen"] == 12
+
+
+@pytest.mark.slow
+def test_two_processes__bf16_shards_are_near_float32(tmp_path, run_script) -> None:
+    jobs = [{"folder": str(tmp_path / kind), "iterations": 1, "parallel": "fsdp", "precision": kind}
+            for kind in ("bf16", "float32")]  # fmt: skip
     codes, errors = run_script(jobs, world=2)
     assert codes == [0, 0], errors
-    want = load_file(one / "model.safetensors")
-    for folder in (copies, shards):
-        assert_equal(load_file(folder / "model.safetensors"), want, rtol=1e-3, atol=1e-4)
-        assert log(folder)[-1]["loss"] == pytest.approx(log(one)[-1]["loss"], rel=1e-4)
-        assert log(folder)[-1]["seen"] == 12
+    bf16, float32 = (log(tmp_path / kind)[-1] for kind in ("bf16", "float32"))
+    assert bf16["loss"] == pytest.approx(float32["loss"], rel=2e-2)
+    assert bf16["loss"] != float32["loss"]
+    assert load_file(tmp_path / "bf16" / "model.safetensors")["decode_head.conv_seg.weight"].dtype == torch.float32
 
 
 def test_accumulate__equals_a_larger_batch(tmp_path) -> None:

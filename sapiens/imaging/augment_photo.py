@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from sapiens.errors import InputError
 from sapiens.imaging.augment import Range, check_settings, happens, uniform
 from sapiens.imaging.frame import ImageU8
 
@@ -43,6 +44,9 @@ class Photometric:
 
     def __post_init__(self) -> None:
         check_settings(self, ("share", "step"), ("contrast", "saturation"))
+        if not (0 <= self.brightness <= 255 and 0 <= self.hue <= HUES // 2):
+            got = f"{self.brightness} and {self.hue}"
+            raise InputError(f"augment: brightness must lie in 0..255 and hue in 0..{HUES // 2}; got {got}")
 
 
 def distort(image: ImageU8, rng: np.random.Generator, config: Photometric) -> ImageU8:

@@ -31,6 +31,7 @@ def test_uniform__within_bounds_and_a_point():
         ("share above 1", {"share": 1.5}, "share is a share of the pictures, in 0..1; got 1.5"),
         ("negative", {"step": -0.1}, "step is a share"),
         ("NaN", {"share": float("nan")}, "share is a share"),
+        ("dark", {"brightness": -1.0}, "brightness must lie in 0..255 and hue in 0..90; got -1.0 and 18"),
         ("falls", {"contrast": (1.5, 0.5)}, "contrast is a range from small to large"),
         ("infinite", {"saturation": (0.0, float("inf"))}, "saturation is a range"),
     ],

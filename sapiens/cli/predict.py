@@ -193,6 +193,8 @@ class Report:
 
     def add(self, item: Item) -> None:
         """Note one finished or failed picture."""
+        from sapiens.inference.predictor import NANO_NOTE
+
         if item.error is not None:
             self._failed.append(item)
         else:
@@ -200,6 +202,9 @@ class Report:
         if self._json:
             put(json.dumps(self._line(item)))
         for note in item.notes:
+            if note == NANO_NOTE:
+                # True of the whole run, and said once when the network was loaded.
+                continue
             self._notes(f"{item.source.id}: {note}")
 
     def close(self, out: Path, run_files: list[Path]) -> None:

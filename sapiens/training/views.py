@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from sapiens.imaging.geometry import BoxCrop, Letterbox
 from sapiens.imaging.sample import Sample, warp
+from sapiens.imaging.sample_moves import with_mask
 
 
 @dataclass(frozen=True)
@@ -53,19 +54,12 @@ def take_view(sample: Sample, rng: np.random.Generator | None, config: ViewConfi
     if rng is not None:
         matrix = _jittered(matrix, rng, config, input_hw)
     border = {"labels": 0.0}
-    view = warp(_masked(sample), matrix, input_hw, interpolation=cv2.INTER_LINEAR, border=border)
+    view = warp(with_mask(sample), matrix, input_hw, interpolation=cv2.INTER_LINEAR, border=border)
     if not person and sample.extra.get("people", 1) > 1:
         points = view.fields["keypoints"].copy()
         points[:, 2] = 0
         view = dataclasses.replace(view, fields={**view.fields, "keypoints": points})
     return view if rng is None else dataclasses.replace(view, image=_disturbed(view.image, rng, config))
-
-
-def _masked(sample: Sample) -> Sample:
-    """A picture without a mask is known everywhere; the view's border is not."""
-    if "mask" in sample.fields:
-        return sample
-    return dataclasses.replace(sample, fields={**sample.fields, "mask": np.ones(sample.size_hw, bool)})
 
 
 def _person_matrix(sample: Sample, config: ViewConfig, input_hw: tuple[int, int]) -> np.ndarray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sapiens.config import Recipe
+from sapiens.tasks.matting.augment import AugmentConfig
 from sapiens.tasks.matting.loss import LossConfig
 from sapiens.tasks.recipes import Settings, make_recipe
 
@@ -11,7 +12,7 @@ SETTINGS = {
 }
 
 NANO_LOSS = LossConfig(gradient=0.1, laplacian=0.0)
-"""From nothing, the full weight on edges holds alpha at a flat 0.5. The pyramid's five levels take as long as the head."""
+"""From nothing, the full weight on edges holds alpha at a flat 0.5. The pyramid takes as long as a head."""
 
 
 def recipe(size: str) -> Recipe:
@@ -20,4 +21,4 @@ def recipe(size: str) -> Recipe:
     Raises:
         UnknownNameError: no such size.
     """
-    return make_recipe("matting", size, SETTINGS, loss=LossConfig(), nano={"loss": NANO_LOSS})
+    return make_recipe("matting", size, SETTINGS, augment=AugmentConfig(), loss=LossConfig(), nano={"loss": NANO_LOSS})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sapiens.config import Recipe
+from sapiens.tasks.normal.augment import AugmentConfig
 from sapiens.tasks.normal.loss import LossConfig
 from sapiens.tasks.recipes import Settings, make_recipe
 
@@ -23,4 +24,4 @@ def recipe(size: str) -> Recipe:
     Raises:
         UnknownNameError: no such size.
     """
-    return make_recipe("normal", size, SETTINGS, loss=LossConfig(), nano={"loss": NANO_LOSS})
+    return make_recipe("normal", size, SETTINGS, augment=AugmentConfig(), loss=LossConfig(), nano={"loss": NANO_LOSS})

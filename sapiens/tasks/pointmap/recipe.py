@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sapiens.config import Recipe
+from sapiens.tasks.pointmap.augment import AugmentConfig
 from sapiens.tasks.pointmap.config import NANO_FOCAL_PX
 from sapiens.tasks.pointmap.loss import LossConfig
 from sapiens.tasks.recipes import Settings, make_recipe
@@ -25,4 +26,4 @@ def recipe(size: str) -> Recipe:
     Raises:
         UnknownNameError: no such size.
     """
-    return make_recipe("pointmap", size, SETTINGS, loss=LossConfig(), nano=NANO)
+    return make_recipe("pointmap", size, SETTINGS, augment=AugmentConfig(), loss=LossConfig(), nano=NANO)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sapiens.config import Recipe
+from sapiens.tasks.pose.augment import AugmentConfig
 from sapiens.tasks.pose.loss import LossConfig
 from sapiens.tasks.recipes import Settings, make_recipe
 
@@ -25,4 +26,12 @@ def recipe(size: str) -> Recipe:
     Raises:
         UnknownNameError: no such size.
     """
-    return make_recipe("pose", size, SETTINGS, loss=LossConfig(), options={"flip": False}, nano={"loss": NANO_LOSS})
+    return make_recipe(
+        "pose",
+        size,
+        SETTINGS,
+        augment=AugmentConfig(),
+        loss=LossConfig(),
+        options={"flip": False},
+        nano={"loss": NANO_LOSS},
+    )

@@ -6,6 +6,7 @@ import math
 
 from sapiens.config import Recipe
 from sapiens.tasks.recipes import Settings, make_recipe
+from sapiens.tasks.seg.augment import AugmentConfig
 from sapiens.tasks.seg.classes import LOSS_WEIGHTS
 from sapiens.tasks.seg.loss import LossConfig
 
@@ -26,4 +27,4 @@ def recipe(size: str) -> Recipe:
     Raises:
         UnknownNameError: no such size.
     """
-    return make_recipe("seg", size, SETTINGS, loss=LossConfig(), nano={"loss": NANO_LOSS})
+    return make_recipe("seg", size, SETTINGS, augment=AugmentConfig(), loss=LossConfig(), nano={"loss": NANO_LOSS})

@@ -75,7 +75,7 @@ class Recipe:
         on_nan: at a loss or gradient that is NaN or Inf "stop", or "skip" that update (100 in a row stop the run).
         on_bad_record: at a record that cannot be read "skip" (another one stands in; it is counted) or "stop".
         workers: processes that load pictures, for each training process.
-        log_every, save_every, validate_every: in iterations; 0: never.
+        log_every, save_every, validate_every, pictures_every: in iterations; 0: never.
         keep: how many of the latest checkpoints stay.
         best: metric that chooses the best weights; "" for the first one.
         best_is: whether "high" or "low" values of it are good.
@@ -107,6 +107,7 @@ class Recipe:
     log_every: int = 10
     save_every: int = 1000
     validate_every: int = 1000
+    pictures_every: int = 500
     keep: int = 2
     best: str = ""
     best_is: Literal["high", "low"] = "high"
@@ -115,7 +116,7 @@ class Recipe:
         for name in ("iterations", "batch_size", "accumulate", "keep"):
             if getattr(self, name) < 1:
                 raise InputError(f"{name}: expected at least 1, got {getattr(self, name)}")
-        for name in ("workers", "log_every", "save_every", "validate_every"):
+        for name in ("workers", "log_every", "save_every", "validate_every", "pictures_every"):
             if getattr(self, name) < 0:
                 raise InputError(f"{name}: expected 0 or more, got {getattr(self, name)}")
         if not 0 <= self.ema < 1:

@@ -34,6 +34,21 @@ def no_color() -> bool:
     return bool(os.environ.get("NO_COLOR"))
 
 
+def process_rank() -> int:
+    """`RANK`: number of this process among those that `accelerate launch` or `torchrun` started; 0 if it is alone."""
+    return _number("RANK", 0)
+
+
+def process_count() -> int:
+    """`WORLD_SIZE`: how many processes they started."""
+    return _number("WORLD_SIZE", 1)
+
+
+def _number(name: str, default: int) -> int:
+    value = os.environ.get(name, "")
+    return int(value) if value.isdecimal() else default
+
+
 def _is_true(name: str) -> bool:
     return os.environ.get(name, "").lower() in _TRUE
 

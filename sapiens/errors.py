@@ -52,6 +52,18 @@ class NumericError(SapiensError):
     """A network produced NaN or Inf; nothing is written from it."""
 
 
+class StoppedError(SapiensError):
+    """A run that ended because it was asked to; what it had done is saved.
+
+    Args:
+        signal: number of the signal that asked.
+    """
+
+    def __init__(self, message: str, hint: str | None = None, *, signal: int) -> None:
+        super().__init__(message, hint)
+        self.signal = signal
+
+
 def require(module: str, extra: str) -> ModuleType:
     """Import an optional module.
 

@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as F
 
 from sapiens.config import Optim, Recipe
+from sapiens.env import process_rank
 from sapiens.errors import InputError
 from sapiens.imaging.sample import Sample
 from sapiens.training.lesson import Lesson
@@ -80,7 +81,7 @@ class Toy:
 
 
 def make_trainer(folder, toy=None, pictures=None, **changes):
-    keywords = {k: changes.pop(k) for k in ("validate", "report", "resume") if k in changes}
+    keywords = {k: changes.pop(k) for k in ("validate", "draw", "report", "resume") if k in changes}
     recipe = dataclasses.replace(RECIPE, **changes)
     toy, pictures = toy or Toy(), pictures or Pictures()
     model = make_model(recipe)
@@ -90,7 +91,9 @@ def make_trainer(folder, toy=None, pictures=None, **changes):
 if __name__ == "__main__":
     jobs = json.loads(sys.argv[1])
     for job in jobs:
-        toy = Toy(die=job.pop("die", None))
+        die, rank = job.pop("die", None), job.pop("rank", None)
+        chosen = rank is None or rank == process_rank()
+        toy = Toy(die=die if chosen else None, by=job.pop("by", signal.SIGKILL))
         if "optim" in job:
             job["optim"] = Optim(**job["optim"])
         make_trainer(job.pop("folder"), toy, **job).run()

@@ -129,10 +129,10 @@ def read_checkpoint(folder: Path) -> Checkpoint:
         raise WeightsError(f"{folder}: not a whole checkpoint ({error})", hint) from error
 
 
-def full(tensor: Tensor) -> Tensor:
-    """A copy on the CPU; of a sharded tensor all of it (all processes must call this)."""
-    whole = tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
-    return whole.detach().to("cpu", copy=True)
+def whole(tensor: Tensor) -> Tensor:
+    """The full tensor of one that may be sharded, detached, where it lies (all processes must call this)."""
+    full: Tensor = tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
+    return full.detach()
 
 
 def put(target: Tensor, value: Tensor) -> None:

@@ -15,6 +15,7 @@ from sapiens.config import Recipe
 from sapiens.errors import InputError
 from sapiens.imaging.sample import Sample
 from sapiens.training.lesson import Lesson
+from sapiens.training.stop import ignore_signals
 
 Place = tuple[int, int]
 """Epoch and index of a picture."""
@@ -140,6 +141,7 @@ def make_loader(examples: Examples, order: Order, device: torch.device) -> DataL
         batch_sampler=order,
         collate_fn=collate,
         num_workers=workers,
+        worker_init_fn=ignore_signals,
         pin_memory=device.type == "cuda",
         multiprocessing_context="spawn" if workers and device.type == "cuda" else None,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -25,10 +26,18 @@ class Window:
         """Start anew."""
         self.sums: dict[str, float] = {}
         self.finite = self.count = 0
+        self.seconds = 0.0
+        self.restart()
+
+    def restart(self) -> None:
+        """Leave out the time since the last update: it went into something else."""
         self.start = time.perf_counter()
 
     def add(self, terms: Mapping[str, float]) -> None:
         """One update; no terms: it was skipped."""
+        now = time.perf_counter()
+        self.seconds += now - self.start
+        self.start = now
         self.count += 1
         self.finite += bool(terms)
         for name, value in terms.items():
@@ -39,12 +48,25 @@ class Window:
         return {name: value / self.finite for name, value in self.sums.items()}
 
     def pace(self, update: int, recipe: Recipe) -> dict[str, float]:
-        """Seconds per update, seconds left, and the peak memory of the GPU in 10^6 bytes."""
-        step = (time.perf_counter() - self.start) / max(self.count, 1)
-        pace = {"step_s": step, "eta_s": step * (recipe.iterations - update)}
-        if torch.cuda.is_available():
-            pace["gpu_mb"] = torch.cuda.max_memory_allocated() / 1e6
-        return pace
+        """Seconds per update, seconds left, and the peak memory of this process in 10^6 bytes."""
+        step = self.seconds / max(self.count, 1)
+        return {"step_s": step, "eta_s": step * (recipe.iterations - update), **peak_memory()}
+
+
+def peak_memory() -> dict[str, float]:
+    """The most memory this process has had so far, in 10^6 bytes: "host_mb", and "gpu_mb" where there is a GPU.
+
+    Windows does not keep this number.
+    """
+    if sys.platform == "win32":
+        return {}
+    import resource
+
+    used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    peak = {"host_mb": used * (1 if sys.platform == "darwin" else 1024) / 1e6}
+    if torch.cuda.is_available():
+        peak["gpu_mb"] = torch.cuda.max_memory_allocated() / 1e6
+    return peak
 
 
 def check_folder(folder: Path, recipe: Recipe, *, resume: bool) -> None:
@@ -65,7 +87,7 @@ def check_folder(folder: Path, recipe: Recipe, *, resume: bool) -> None:
 
 def differences_to(recipe: Recipe, stored: Mapping[str, Any]) -> list[str]:
     """Settings in which a recipe differs from a stored one, leaving out those that change no weight."""
-    harmless = {"workers", "log_every", "save_every", "validate_every", "keep"}
+    harmless = {"workers", "log_every", "save_every", "validate_every", "pictures_every", "keep"}
     return [name for name in differences(recipe, stored) if name not in harmless]
 
 

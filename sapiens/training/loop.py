@@ -9,39 +9,39 @@ import contextlib
 import dataclasses
 import json
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+import signal
+from collections.abc import Callable, Generator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
-from torch.distributed.fsdp import FSDPModule
+from torch import nn
 
 from sapiens.config import Recipe, to_dict
-from sapiens.errors import InputError, NumericError
+from sapiens.errors import InputError, NumericError, StoppedError
 from sapiens.imaging.sample import Sample
 from sapiens.imaging.write import write_bytes
-from sapiens.inference.predictor import MEAN, STD
 from sapiens.training.checkpoint import (
-    Checkpoint,
     Progress,
     Tensors,
-    full,
     list_checkpoints,
-    put,
     read_checkpoint,
     save_checkpoint,
     save_tensors,
 )
 from sapiens.training.data import Batch, Examples, Order, make_loader
 from sapiens.training.folder import Window, check_folder, trim_log
+from sapiens.training.learner import Learner
 from sapiens.training.lesson import Lesson
-from sapiens.training.optimiser import lr_factor, make_optimiser, set_lr
-from sapiens.training.processes import distribute, make_accelerator
+from sapiens.training.processes import make_accelerator
+from sapiens.training.state import capture, gather, restore
+from sapiens.training.stop import Request, stop_requests
 from sapiens.training.tune import merged
 
 Validate = Callable[[Tensors], Mapping[str, float]]
 """Full float32 weights (low-rank additions merged) -> metrics; the same on every process."""
+Draw = Callable[[Tensors, int], None]
+"""Receives such weights and the number of updates, on the main process."""
 Report = Callable[[dict[str, Any]], None]
 """Receives each log line, on the main process."""
 
@@ -58,7 +58,8 @@ class Trainer:
         model: on the CPU, see `make_model`.
         samples: the training data.
         folder: where everything is written.
-        validate: called every `recipe.validate_every` updates.
+        validate: called every `recipe.validate_every` updates and at the end.
+        draw: called every `recipe.pictures_every` updates and at the end.
         report: called with every log line.
         device: "cpu" keeps off a GPU.
         resume: go on from the last checkpoint in `folder`.
@@ -76,21 +77,21 @@ class Trainer:
         folder: Path,
         *,
         validate: Validate | None = None,
+        draw: Draw | None = None,
         report: Report | None = None,
         device: str | None = None,
         resume: bool = False,
     ) -> None:
         self.recipe, self.lesson, self.model, self.folder = recipe, lesson, model, folder
-        self.examples, self.validate, self.report = Examples(samples, lesson, recipe), validate, report
-        self.progress = Progress()
+        self.examples, self.validate, self.draw, self.report = Examples(samples, lesson, recipe), validate, draw, report
+        self.progress, self._request, self._saved = Progress(), Request(), -1
         check_folder(folder, recipe, resume=resume)
         self.accelerator = make_accelerator(device)
-        self.network = distribute(model, recipe, self.accelerator)
-        self.optimiser = make_optimiser(model.named_parameters(), recipe.optim, len(_blocks(model)))
-        self.ema = {n: p.detach().clone() for n, p in _trained(model)} if recipe.ema else {}
-        self._mean, self._std = (torch.tensor(v, device=self.device).view(3, 1, 1) for v in (MEAN, STD))
+        self.learner = Learner(recipe, lesson, model, self.accelerator)
         if resume and (found := list_checkpoints(folder)):
-            self._restore(read_checkpoint(found[-1]))
+            checkpoint = read_checkpoint(found[-1])
+            restore(checkpoint, model, self.learner.optimiser, self.learner.ema)
+            self.progress, self._saved = checkpoint.progress, checkpoint.progress.update
         self.accelerator.wait_for_everyone()
         if self.is_main:
             write_bytes(folder / "recipe.json", json.dumps(to_dict(recipe), indent=2).encode())
@@ -111,88 +112,44 @@ class Trainer:
         """Train to the last iteration; returns the exported `model.safetensors`.
 
         Raises:
+            StoppedError: Ctrl-C or SIGTERM; a checkpoint of the last whole update is written.
             NumericError: NaN or Inf, as the recipe says; the checkpoints before it stay.
             InputError: a bad record where the recipe says stop, or a file that cannot be written.
         """
-        recipe, world = self.recipe, self.accelerator.num_processes
-        order = Order(
-            recipe,
-            len(self.examples.samples),
-            seen=self.progress.seen,
-            update=self.progress.update,
-            rank=self.accelerator.process_index,
-            world=world,
-        )
-        loader = make_loader(self.examples, order, self.device)
-        batches, window, in_a_row = iter(loader), Window(), 0
-        self.network.train()
-        while self.progress.update < recipe.iterations:
-            terms, finite, ids = self._update(next(batches) for _ in range(recipe.accumulate))
-            in_a_row = 0 if finite else in_a_row + 1
-            if not finite:
-                self._not_finite(ids, in_a_row)
-            self._advance(skipped=not finite)
-            window.add(terms if finite else {})
-            self._after(window)
-        if not list_checkpoints(self.folder) or recipe.save_every == 0 or self.progress.update % recipe.save_every:
+        recipe, window, in_a_row = self.recipe, Window(), 0
+        self.learner.network.train()
+        with stop_requests() as self._request, contextlib.closing(self._batches()) as batches:
+            while self.progress.update < recipe.iterations:
+                passes = (self._counted(next(batches)) for _ in range(recipe.accumulate))
+                outcome = self.learner.update(passes, self.progress.update, asked=self._request)
+                in_a_row = 0 if outcome.finite else in_a_row + 1
+                if not outcome.finite:
+                    self._not_finite(outcome.ids, in_a_row)
+                self._advance(skipped=not outcome.finite)
+                window.add(outcome.terms if outcome.finite else {})
+                self._after(window)
+                if outcome.asked and self.progress.update < recipe.iterations:
+                    self._stop()
+        if self._saved != self.progress.update:
             self.save()
         return self._export("model.safetensors", self.weights())
 
-    # One update.
+    def _batches(self) -> Generator[Batch]:
+        """This process's batches, from where the run is."""
+        done, where = self.progress, self.accelerator
+        rank, world = where.process_index, where.num_processes
+        count = len(self.examples.samples)
+        order = Order(self.recipe, count, seen=done.seen, update=done.update, rank=rank, world=world)
+        yield from make_loader(self.examples, order, self.device)
 
-    def _update(self, passes: Iterable[Batch]) -> tuple[dict[str, float], bool, list[str]]:
-        """Gradients of all passes, then one step of the optimiser unless something is not finite."""
-        recipe, total, ids = self.recipe, dict[str, Tensor](), list[str]()
-        # Seeded per update, so that nothing random has to be stored to resume exactly.
-        torch.manual_seed(hash((recipe.seed, self.progress.update, self.accelerator.process_index)) % 2**63)
-        set_lr(self.optimiser, lr_factor(self.progress.update, recipe.optim, recipe.iterations))
-        for number, batch in enumerate(passes):
-            self._count_problems(batch)
-            with self._syncing(last=number == recipe.accumulate - 1):
-                terms = self.losses(batch.tensors)
-                (terms["loss"] / recipe.accumulate).backward()  # type: ignore[no-untyped-call]
-            ids += batch.ids
-            for name, value in terms.items():
-                part = value.detach().float() / recipe.accumulate
-                total[name] = total[name] + part if name in total else part
-        norm = nn.utils.clip_grad_norm_(self.model.parameters(), recipe.optim.clip_norm or math.inf)
-        total["grad_norm"] = norm.full_tensor() if hasattr(norm, "full_tensor") else norm
-        means = self._mean_over_processes(total)
-        finite = math.isfinite(means["loss"]) and math.isfinite(means["grad_norm"])
-        if finite:
-            self.optimiser.step()
-            self._update_ema()
-        self.optimiser.zero_grad(set_to_none=True)
-        return means, finite, ids
-
-    def losses(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Named loss terms of a batch; losses are computed in float32 whatever the network runs in."""
-        moved = {name: tensor.to(self.device, non_blocking=True) for name, tensor in tensors.items()}
-        pixels = (moved["input"].float() - self._mean) / self._std
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.recipe.precision == "bf16"):
-            raw = self.lesson.forward(self.network, pixels)
-        return self.lesson.loss({name: value.float() for name, value in raw.items()}, moved)
-
-    @contextlib.contextmanager
-    def _syncing(self, *, last: bool) -> Iterator[None]:
-        """Processes exchange gradients in the last pass of an update only."""
-        network = self.network
-        if isinstance(network, FSDPModule):
-            network.set_requires_gradient_sync(last)
-        waits = isinstance(network, nn.parallel.DistributedDataParallel) and not last
-        with self.accelerator.no_sync(network) if waits else contextlib.nullcontext():
-            yield
-
-    def _mean_over_processes(self, values: Mapping[str, Tensor]) -> dict[str, float]:
-        stacked = torch.stack([value.detach().float().reshape(()) for value in values.values()])
-        if self.accelerator.num_processes > 1:
-            stacked = self.accelerator.reduce(stacked, "mean")
-        return dict(zip(values, stacked.tolist(), strict=True))
-
-    @torch.no_grad()
-    def _update_ema(self) -> None:
-        for name, parameter in _trained(self.model) if self.ema else ():
-            self.ema[name].lerp_(parameter.detach(), 1 - self.recipe.ema)
+    def _stop(self) -> None:
+        if self._saved != self.progress.update:
+            self.save()
+        raise StoppedError(
+            f"{self.folder}: stopped after update {self.progress.update} of {self.recipe.iterations}; all is saved",
+            "resume the run",
+            signal=self._request.signal or signal.SIGTERM,
+        )
 
     # Between updates.
 
@@ -206,19 +163,32 @@ class Trainer:
         )
 
     def _after(self, window: Window) -> None:
-        update, recipe = self.progress.update, self.recipe
-        if _due(update, recipe.log_every) or update == recipe.iterations:
-            self._log({**window.means(), "lr": self.optimiser.param_groups[-1]["lr"], **window.pace(update, recipe)})
+        update, recipe, last = self.progress.update, self.recipe, self.progress.update == self.recipe.iterations
+        if _due(update, recipe.log_every) or last:
+            self._log(
+                {**window.means(), "lr": self.learner.optimiser.param_groups[-1]["lr"], **window.pace(update, recipe)}
+            )
             window.clear()
-        if self.validate is not None and (_due(update, recipe.validate_every) or update == recipe.iterations):
-            self._validate(self.validate)
+        validate = self.validate if _due(update, recipe.validate_every) or last else None
+        draw = self.draw if _due(update, recipe.pictures_every) or last else None
+        if validate or draw:
+            self._look(self.weights(), validate, draw)
+            window.restart()
         if _due(update, recipe.save_every):
             self.save()
+            window.restart()
 
-    def _validate(self, validate: Validate) -> None:
-        weights = self.weights()
+    def _look(self, weights: Tensors, validate: Validate | None, draw: Draw | None) -> None:
+        """Show the weights as they are to those who asked."""
+        if validate:
+            self._validate(weights, validate)
+        if draw and self.is_main:
+            draw(weights, self.progress.update)
+        self.accelerator.wait_for_everyone()
+        self.learner.network.train()
+
+    def _validate(self, weights: Tensors, validate: Validate) -> None:
         metrics = dict(validate(weights))
-        self.network.train()
         name = self.recipe.best or next(iter(metrics))
         if name not in metrics:
             raise InputError(f"best: validation gives no {name!r}, but {', '.join(metrics)}", "set best=NAME")
@@ -239,11 +209,13 @@ class Trainer:
             "optim.lr, or set on_nan=skip",
         )
 
-    def _count_problems(self, batch: Batch) -> None:
+    def _counted(self, batch: Batch) -> Batch:
+        """The batch; records that it could not have are counted and logged."""
         if batch.problems:
             count = self.progress.bad_records + len(batch.problems)
             self.progress = dataclasses.replace(self.progress, bad_records=count)
             self._log({"bad_records": count, "problems": list(batch.problems)})
+        return batch
 
     def _log(self, line: dict[str, Any]) -> None:
         if not self.is_main:
@@ -258,39 +230,17 @@ class Trainer:
 
     def weights(self) -> Tensors:
         """Full weights on the CPU, the running mean where there is one, low-rank additions merged."""
-        state = {name: full(self.ema.get(name, tensor)) for name, tensor in self.model.state_dict().items()}
-        return merged(state)
+        state = self.model.state_dict()
+        return merged(gather({name: self.learner.ema.get(name, tensor) for name, tensor in state.items()}))
 
     def save(self) -> None:
         """Write a checkpoint; all processes must call this."""
-        optimiser = {
-            f"{name}:{key}": full(value)
-            for name, parameter in _trained(self.model)
-            for key, value in self.optimiser.state.get(parameter, {}).items()
-        }
-        model = {name: full(tensor) for name, tensor in self.model.state_dict().items()}
-        ema = {name: full(tensor) for name, tensor in self.ema.items()}
+        learner, main = self.learner, self.is_main
+        checkpoint = capture(self.model, learner.optimiser, learner.ema, self.progress, keep=main)
         if self.is_main:
-            save_checkpoint(self.folder, Checkpoint(self.progress, model, optimiser, ema), keep=self.recipe.keep)
+            save_checkpoint(self.folder, checkpoint, keep=self.recipe.keep)
+        self._saved = self.progress.update
         self.accelerator.wait_for_everyone()
-
-    def _restore(self, checkpoint: Checkpoint) -> None:
-        self.progress = checkpoint.progress
-        for name, tensor in self.model.state_dict().items():
-            put(tensor, checkpoint.model[name])
-        for name, tensor in self.ema.items():
-            put(tensor, checkpoint.ema[name])
-        for name, parameter in _trained(self.model):
-            names = [key for key in checkpoint.optimiser if key.rpartition(":")[0] == name]
-            state = {}
-            for key in names:
-                kind, value = key.rpartition(":")[2], checkpoint.optimiser[key]
-                # Fused AdamW counts its steps where it computes, Muon on the CPU.
-                home = self.device if self.recipe.optim.kind == "adamw" else "cpu"
-                state[kind] = value.to(home) if kind == "step" else torch.zeros_like(parameter)
-                put(state[kind], value)
-            if state:
-                self.optimiser.state[parameter] = state
 
     def _export(self, name: str, weights: Tensors) -> Path:
         about = {"task": self.recipe.task, "size": self.recipe.size, "update": str(self.progress.update)}
@@ -298,15 +248,6 @@ class Trainer:
             save_tensors(self.folder / name, weights, about)
         self.accelerator.wait_for_everyone()
         return self.folder / name
-
-
-def _blocks(model: nn.Module) -> Sequence[nn.Module]:
-    blocks: Sequence[nn.Module] = list(model.backbone.blocks)  # type: ignore[arg-type,union-attr]
-    return blocks
-
-
-def _trained(model: nn.Module) -> list[tuple[str, nn.Parameter]]:
-    return [(name, parameter) for name, parameter in model.named_parameters() if parameter.requires_grad]
 
 
 def _due(update: int, every: int) -> bool:

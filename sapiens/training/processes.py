@@ -30,8 +30,8 @@ def shard(model: nn.Module, recipe: Recipe, device: torch.device) -> nn.Module:
 
     mesh = init_device_mesh(device.type, (torch.distributed.get_world_size(),))
     numbers = torch.bfloat16 if recipe.precision == "bf16" else torch.float32
-    # Inputs stay as they are: autocast chooses what is computed in bfloat16, and the rotary tables, which are bfloat16 in
-    # float32 networks too, must not be widened, or sharded runs would compute another network than one process.
+    # Inputs stay as they are: autocast chooses what is computed in bfloat16, and the rotary tables, bfloat16 even in
+    # float32 networks, must not be widened, or sharded runs would compute another network than one process.
     policy = MixedPrecisionPolicy(param_dtype=numbers, reduce_dtype=torch.float32, cast_forward_inputs=False)
     backbone: Any = model.backbone
     for block in backbone.blocks:

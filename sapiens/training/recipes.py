@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any, cast
 
 from sapiens.backbones.sizes import get_size
 from sapiens.config import Optim, Recipe
@@ -12,6 +13,10 @@ from sapiens.training.views import ViewConfig
 
 JOINT_WEIGHTS = {"pose": 1.0, "seg": 1.0, "normal": 0.2, "pointmap": 0.2, "matting": 0.5, "albedo": 1.0}
 """Of the tasks' losses in a joint run, so that all start at a similar size."""
+
+SCORE = "score"
+"""What chooses the best weights of a joint run: the geometric mean of the tasks' headline metrics, those of which low
+values are good inverted. So a gain of a tenth in one task makes up for a loss of a tenth in another."""
 
 
 def get_recipe(tasks: str, size: str) -> Recipe:
@@ -26,8 +31,10 @@ def get_recipe(tasks: str, size: str) -> Recipe:
     """
     names = split_tasks(tasks)
     if len(names) == 1:
-        recipe: Recipe = get_learning(names[0]).recipe(size)
-        return recipe
+        learning = get_learning(names[0])
+        recipe: Recipe = learning.recipe(size)
+        best, best_is = learning.headline
+        return dataclasses.replace(recipe, best=best, best_is=cast(Any, best_is))
     spec = get_size(size)
     parts = {
         name: dataclasses.replace(get_learning(name).recipe(size), weight=JOINT_WEIGHTS.get(name, 1.0))
@@ -46,5 +53,5 @@ def get_recipe(tasks: str, size: str) -> Recipe:
         workers=1,
         log_every=20,
         save_every=200,
-        validate_every=0,
+        best=SCORE,
     )

@@ -6,6 +6,7 @@ LoRA: Hu et al. 2021, https://arxiv.org/abs/2106.09685.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +14,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from sapiens.config import Recipe
 from sapiens.errors import InputError
+from sapiens.training.muon import suits
 
 
 class LowRank(nn.Linear):
@@ -74,7 +77,8 @@ class Budget:
 
     Attributes:
         total, trained: number of parameters.
-        weights_mb, gradients_mb, optimiser_mb: in 10^6 bytes, all processes together.
+        weights_mb, gradients_mb, optimiser_mb, mean_mb: in 10^6 bytes, of one copy; "fsdp" divides it by the number of
+            processes. The mean is that of the weights (`ema`).
     """
 
     total: int
@@ -82,18 +86,46 @@ class Budget:
     weights_mb: float
     gradients_mb: float
     optimiser_mb: float
+    mean_mb: float = 0.0
+
+    @property
+    def sum_mb(self) -> float:
+        """All together."""
+        return self.weights_mb + self.gradients_mb + self.optimiser_mb + self.mean_mb
 
     def __str__(self) -> str:
         share = 100 * self.trained / self.total
+        mean = f", running mean {self.mean_mb:,.0f}" if self.mean_mb else ""
         return (
-            f"{self.trained:,} of {self.total:,} parameters trained ({share:.2g} %): weights {self.weights_mb:.0f} MB, "
-            f"gradients {self.gradients_mb:.0f} MB, optimiser {self.optimiser_mb:.0f} MB, and the activations"
+            f"{self.trained:,} of {self.total:,} parameters trained ({share:.2g} %): {self.sum_mb:,.0f} MB (weights "
+            f"{self.weights_mb:,.0f}, gradients {self.gradients_mb:,.0f}, optimiser {self.optimiser_mb:,.0f}{mean}), "
+            "and the activations"
         )
 
 
-def budget(model: nn.Module) -> Budget:
-    """Count parameters and the bytes that AdamW needs for them."""
+def budget(model: nn.Module, recipe: Recipe | None = None) -> Budget:
+    """Count parameters and the bytes that training needs for them.
+
+    Args:
+        model: after `choose_trained`.
+        recipe: its optimiser and running mean; default AdamW without a mean.
+    """
     every = list(model.parameters())
-    trained = [p for p in every if p.requires_grad]
-    size, moving = (sum(p.numel() * p.element_size() for p in group) / 1e6 for group in (every, trained))
-    return Budget(sum(p.numel() for p in every), sum(p.numel() for p in trained), size, moving, 2 * moving)
+    moving = [p for p in every if p.requires_grad]
+    muon = recipe is not None and recipe.optim.kind == "muon"
+    # AdamW keeps two moments of a parameter, Muon one.
+    moments = [p for p in moving if not (muon and suits(p))]
+    trained = _mb(moving)
+    mean = trained if recipe is not None and recipe.ema else 0.0
+    return Budget(
+        sum(p.numel() for p in every),
+        sum(p.numel() for p in moving),
+        _mb(every),
+        trained,
+        trained + _mb(moments),
+        mean,
+    )
+
+
+def _mb(parameters: Iterable[Tensor]) -> float:
+    return sum(p.numel() * p.element_size() for p in parameters) / 1e6

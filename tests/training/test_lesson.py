@@ -39,7 +39,7 @@ def test_split_tasks__bad_lists(names, message):
 
 
 def test_get_recipe__unknown_task_suggests_the_nearest():
-    with pytest.raises(UnknownNameError, match="unknown .*'sge'"):
+    with pytest.raises(UnknownNameError, match=r"unknown .*'sge'"):
         get_recipe("sge,pose", "nano")
 
 
@@ -94,5 +94,5 @@ def test_recipe__parts_are_set_by_name_and_unknown_ones_are_errors():
     recipe = apply(get_recipe("pose,seg", "nano"), parse_settings(["parts.seg.weight=3", "parts.seg.loss.dice=0.5"]))
     assert (recipe.parts["seg"].weight, recipe.parts["seg"].loss.dice) == (3.0, 0.5)
     assert recipe.parts["pose"].weight == 1.0
-    with pytest.raises(UnknownNameError, match="unknown .*'sge'"):
+    with pytest.raises(UnknownNameError, match=r"unknown .*'sge'"):
         apply(recipe, parse_settings(["parts.sge.weight=3"]))

@@ -1,5 +1,6 @@
 import json
 import random
+import signal
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ from safetensors.torch import load_file
 
 import sapiens
 from sapiens.config import Optim
-from sapiens.errors import InputError, NumericError
+from sapiens.errors import InputError, NumericError, StoppedError
 from sapiens.training.checkpoint import list_checkpoints
 
 
@@ -105,6 +106,57 @@ def test_two_processes__bf16_shards_are_near_float32(tmp_path, run_script) -> No
     assert bf16["loss"] == pytest.approx(float32["loss"], rel=2e-2)
     assert bf16["loss"] != float32["loss"]
     assert load_file(tmp_path / "bf16" / "model.safetensors")["decode_head.conv_seg.weight"].dtype == torch.float32
+
+
+@pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])
+def test_stop__saves_and_goes_on_to_the_same_weights(by, finished, tmp_path) -> None:
+    with pytest.raises(StoppedError, match="stopped after update 3 of 6; all is saved") as caught:
+        make_trainer(tmp_path, Toy(die=3, by=by), ema=0.5).run()
+    assert caught.value.signal == by
+    assert list_checkpoints(tmp_path)[-1].name == "step_00000003"
+    make_trainer(tmp_path, ema=0.5, resume=True).run()
+    assert_equal(load_file(tmp_path / "model.safetensors"), load_file(finished / "model.safetensors"))
+
+
+def test_stop__in_the_last_update_the_run_ends_as_ever(tmp_path) -> None:
+    path = make_trainer(tmp_path, Toy(die=6, by=signal.SIGTERM)).run()
+    assert path.exists()
+
+
+def test_stop__signals_are_as_before_afterwards(tmp_path) -> None:
+    before = signal.getsignal(signal.SIGINT)
+    make_trainer(tmp_path, iterations=1).run()
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+@pytest.mark.slow
+def test_stop__one_process_stops_all_after_the_same_update(tmp_path, run_script) -> None:
+    codes, errors = run_script([{"folder": str(tmp_path), "die": 3, "by": signal.SIGTERM, "rank": 1}], world=2)
+    assert codes == [1, 1], errors
+    assert errors.count("stopped after update 3 of 6") == 2
+    assert [path.name for path in list_checkpoints(tmp_path)] == ["step_00000002", "step_00000003"]
+
+
+def test_resume__of_a_finished_run_changes_nothing(finished) -> None:
+    before, lines = load_file(finished / "model.safetensors"), log(finished)
+    make_trainer(finished, ema=0.5, resume=True).run()
+    assert_equal(load_file(finished / "model.safetensors"), before)
+    assert log(finished) == lines
+
+
+def test_draw__gets_the_weights_when_due_and_at_the_end(tmp_path) -> None:
+    drawn = {}
+    trainer = make_trainer(tmp_path, draw=lambda weights, update: drawn.setdefault(update, weights), pictures_every=4)
+    exported = load_file(trainer.run())
+    assert list(drawn) == [4, 6]
+    assert_equal(drawn[6], exported)
+
+
+def test_log__has_memory_and_pace(finished) -> None:
+    for line in log(finished):
+        assert line["host_mb"] > 50
+        assert line["step_s"] > 0
+    assert [round(line["eta_s"] / line["step_s"]) for line in log(finished)] == [5, 4, 3, 2, 1, 0]
 
 
 def test_accumulate__equals_a_larger_batch(tmp_path) -> None:

@@ -1,24 +1,26 @@
-"""`sapiens predict`: one or several tasks over any number of pictures."""
+"""`sapiens predict`: one or several tasks over any number of pictures and clips."""
 
 from __future__ import annotations
 
-import json
 import sys
-import time
-from collections.abc import Callable
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sapiens.cli.console import progress, put, say, say_error
+from sapiens.cli.console import progress, say
+from sapiens.cli.report import Report
 from sapiens.errors import InputError, SapiensError
 
 if TYPE_CHECKING:
-    from sapiens.inference.item import Item, MaskOf
+    from sapiens.inference.clips import Clip
+    from sapiens.inference.follow import Follower
+    from sapiens.inference.item import MaskOf, Source
     from sapiens.inference.people import PeopleFinder
     from sapiens.inference.predictor import Predictor
+    from sapiens.inference.steady import Steadier
 
 
 def register(app: typer.Typer) -> None:
@@ -30,7 +32,10 @@ def predict(
     tasks: Annotated[str, typer.Argument(metavar="TASK[,TASK]", help="pose, seg, normal, pointmap, matting, albedo.")],
     inputs: Annotated[
         list[str],
-        typer.Argument(metavar="INPUT...", help="Pictures, folders, globs, .txt lists, or - (stdin)."),
+        typer.Argument(
+            metavar="INPUT...",
+            help="Pictures, clips, folders, globs, plate.%04d.png, .txt lists, rtsp://..., camera:0, or - (stdin).",
+        ),
     ],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder to write to.")],
     size: Annotated[
@@ -40,8 +45,12 @@ def predict(
         list[str] | None, typer.Option(help="Checkpoint, or TASK=checkpoint once per task; 'untrained' to try things.")
     ] = None,
     save: Annotated[
-        str, typer.Option(help="What to write: picture, npz, and the task's own (an unknown one lists them).")
-    ] = "picture,npz",
+        str | None,
+        typer.Option(
+            help="What to write: picture, npz, and the task's own (an unknown one lists them); for whole clips video, "
+            "jsonl, parquet, prores, vp9. Default picture,npz; for clips video,jsonl."
+        ),
+    ] = None,
     recursive: Annotated[bool, typer.Option("--recursive", "-r", help="Look into folders below a folder.")] = False,
     boxes: Annotated[Path | None, typer.Option(help="Person boxes: JSON by file name, or COCO.")] = None,
     detector: Annotated[str | None, typer.Option(help="Person detector: name or local folder.")] = None,
@@ -58,17 +67,27 @@ def predict(
     compat: Annotated[str, typer.Option(help="default, or reference: every number as the original.")] = "default",
     batch_size: Annotated[int | None, typer.Option(min=1, help="Network inputs per pass.")] = None,
     max_pixels: Annotated[int | None, typer.Option(min=1, help="Largest picture to decode, in pixels.")] = None,
+    frames: Annotated[str | None, typer.Option(help="Frames of clips: START:STOP:STEP, as 10:200:2.")] = None,
+    fps: Annotated[float, typer.Option(help="Frames per second of numbered pictures.")] = 25.0,
+    sequence: Annotated[bool, typer.Option("--sequence", help="Take the pictures of a folder as one clip.")] = False,
+    detect_every: Annotated[int, typer.Option(min=1, help="Clips, pose: look for people in every so many frames.")] = 1,
+    subject: Annotated[str, typer.Option(help="Pose: all, largest, centre, id:N or box:X1,Y1,X2,Y2.")] = "all",
+    smooth: Annotated[bool, typer.Option("--smooth", help="Clips, pose: steady the keypoints (One-Euro).")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Do what an earlier run into OUT has not done.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON line per picture on stdout.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only errors.")] = False,
 ) -> None:
-    """Predict on pictures and write the results.
+    """Predict on pictures and clips, and write the results.
 
-    Results go to OUT/TASK/, named like their inputs. A picture that fails is reported, listed again at the end, and
-    makes the exit code 1; the others are still done.
+    Results go to OUT/TASK/, named like their inputs; OUT/manifest.jsonl says what became of each. A picture that fails
+    is reported, listed again at the end, and makes the exit code 1; the others are still done.
     """
+    from sapiens.imaging.frame_range import FrameRange
     from sapiens.inference.engine import run
     from sapiens.inference.exports import Writer
+    from sapiens.inference.manifest import Manifest
     from sapiens.inference.naming import check_beside, check_output, output_stems
+    from sapiens.inference.outputs import Outputs, still_to_do
     from sapiens.inference.sources import find_sources
     from sapiens.tasks import get_task
 
@@ -76,29 +95,77 @@ def predict(
     if not names:
         raise InputError(f"no task in {tasks!r}", hint="one or several of pose, seg, normal, pointmap, matting, albedo")
     wanted = [get_task(name) for name in names]
-    found = find_sources(inputs, recursive=recursive, stdin=sys.stdin.buffer, max_pixels=max_pixels)
+    taken = FrameRange.parse(frames) if frames is not None else None
+    found = find_sources(
+        inputs, recursive=recursive, stdin=sys.stdin.buffer, max_pixels=max_pixels,
+        frames=taken, fps=fps, sequence=sequence,
+    )  # fmt: skip
     check_output(out, found.folders)
     stems = output_stems(found.sources, found.bases)
-    writer = Writer(out, stems, wanted, _listed(save), side_by_side=side_by_side)
+    kinds = _listed(save) if save is not None else None
+    writer = Writer(out, stems, wanted, kinds, side_by_side=side_by_side, clips=found.numbered_clips)
     check_beside(writer.folders, found.sources)
     make_folder(out)
     if found.skipped and not quiet:
         say("note", f"{len(found.skipped)} files in the input folders are not pictures and are left alone")
+    for note in [] if quiet else found.notes:
+        say("note", note)
 
     # The task that makes the masks runs before those that use them, wherever it was named.
     first = [mask] if mask in ("seg", "matting") else []
     order = first + [name for name in names if name not in first]
     settings: dict[str, Any] = {"device": device, "dtype": dtype, "compat": compat, "batch_size": batch_size}
     predictors = _load(order, size, weights or [], detector, option or [], settings)
-    finder = _finder(predictors, boxes, whole_image)
+    finder = _follower(predictors, boxes, whole_image, detect_every, subject)
+    steadier = _steadier(predictors, smooth, bool(found.clips))
+    masks = _mask(mask)
     report = Report(as_json=as_json, quiet=quiet)
-    run_items = run(found.sources, predictors, find=finder, mask=_mask(mask), write=writer)
-    bar = progress(",".join(names), len(found.sources), quiet=quiet or as_json)
-    with closing(run_items) as items, bar as advance:
-        for item in items:
-            report.add(item)
-            advance()
-    report.close(out, writer.close())
+    manifest = Manifest(
+        out,
+        {
+            "tasks": names,
+            **{f"{p.task.name} model": f"{p.name} in {p.dtype_name}" for p in predictors},
+            **{f"{p.task.name} options": str(p.setup.options) for p in predictors if p.setup.options is not None},
+            "compat": compat, "save": kinds, "side_by_side": side_by_side,
+            "boxes": _absolute(boxes), "detector": detector, "whole_image": whole_image,
+            "mask": mask if mask in ("seg", "matting") else _absolute(mask), "max_pixels": max_pixels,
+            "frames": str(taken) if taken is not None else None, "fps": fps, "sequence": sequence,
+            "detect_every": detect_every, "subject": subject, "smooth": smooth,
+        },
+        {p.task.name: p.digest for p in predictors},
+        resume=resume,
+    )  # fmt: skip
+    by_frame = finder is None and steadier is None
+    todo = still_to_do(found.sources, writer, manifest, by_frame=by_frame) if resume else found.sources
+    outputs = Outputs(writer, manifest, report.add_clip)
+    run_items = run(
+        todo, predictors, find=finder, mask=masks, refine=steadier, write=outputs.write, collect=outputs.collect
+    )
+    bar = progress(",".join(names), _total(todo), quiet=quiet or as_json)
+    whole, files = False, []
+    try:
+        with closing(run_items) as items, bar as advance:
+            for item in items:
+                report.add(item)
+                advance()
+        whole = True
+    except SapiensError as error:  # a full disk: no picture after this one could be done
+        report.stop(error)
+    finally:
+        files = outputs.close(whole=whole)
+    if steadier is not None and not quiet:
+        say("note", f"smoothing: {steadier.report}")
+    report.close(out, files, earlier=len(found.sources) - len(todo))
+
+
+def _absolute(path: str | Path | None) -> str | None:
+    return str(Path(path).absolute()) if path is not None else None
+
+
+def _total(sources: Sequence[Source | Clip]) -> int | None:
+    """Pictures and frames, if all clips know how many they have."""
+    counts = [getattr(source, "count", 1) for source in sources]
+    return None if None in counts else sum(counts)
 
 
 def _listed(text: str) -> list[str]:
@@ -156,12 +223,38 @@ def _per_task(weights: list[str], names: list[str]) -> dict[str, str]:
     return chosen
 
 
-def _finder(predictors: list[Predictor], boxes: Path | None, whole_image: bool) -> PeopleFinder | None:
+def _follower(
+    predictors: list[Predictor], boxes: Path | None, whole_image: bool, every: int, subject: str
+) -> Follower | None:
+    from sapiens.inference.follow import Follower, Subject
+
+    chosen = Subject.parse(subject)
     top_down = next((p for p in predictors if p.task.top_down), None)
-    if top_down is None:
-        if boxes is not None or whole_image:
-            raise InputError("--boxes and --whole-image are for pose; the other tasks work on whole pictures")
+    if top_down is not None:
+        return Follower(_finder(top_down, boxes, whole_image), every=every, subject=chosen)
+    if boxes is not None or whole_image:
+        raise InputError("--boxes and --whole-image are for pose; the other tasks work on whole pictures")
+    if every != 1 or chosen.kind != "all":
+        raise InputError("--detect-every and --subject are for pose; the other tasks work on whole pictures")
+    return None
+
+
+def _steadier(predictors: list[Predictor], smooth: bool, clips: bool) -> Steadier | None:
+    from sapiens.inference.steady import Steadier, has_keypoints
+
+    if not smooth:
         return None
+    if not any(has_keypoints(p.task) for p in predictors):
+        raise InputError("--smooth is for pose; the other tasks have no keypoints")
+    if not clips:
+        raise InputError(
+            "--smooth is for clips, and there is none among the inputs",
+            hint="--sequence takes the pictures of a folder as one",
+        )
+    return Steadier()
+
+
+def _finder(top_down: Predictor, boxes: Path | None, whole_image: bool) -> PeopleFinder:
     if boxes is None:
         finder = top_down.people_finder(whole_image=whole_image)
         if not whole_image:
@@ -179,60 +272,3 @@ def _mask(mask: str | None) -> MaskOf | None:
     from sapiens.inference.masks import mask_from_path, mask_from_task
 
     return mask_from_task(mask) if mask in ("seg", "matting") else mask_from_path(Path(mask))
-
-
-class Report:
-    """Says what became of each picture, and sums up at the end."""
-
-    def __init__(self, *, as_json: bool, quiet: bool) -> None:
-        self._json, self._quiet = as_json, quiet
-        self._failed: list[Item] = []
-        self._done = 0
-        self._start = time.perf_counter()
-        self._notes: Callable[[str], None] = (lambda text: None) if quiet else (lambda text: say("note", text))
-
-    def add(self, item: Item) -> None:
-        """Note one finished or failed picture."""
-        from sapiens.inference.predictor import NANO_NOTE
-
-        if item.error is not None:
-            self._failed.append(item)
-        else:
-            self._done += 1
-        if self._json:
-            put(json.dumps(self._line(item)))
-        for note in item.notes:
-            if note == NANO_NOTE:
-                # True of the whole run, and said once when the network was loaded.
-                continue
-            self._notes(f"{item.source.id}: {note}")
-
-    def close(self, out: Path, run_files: list[Path]) -> None:
-        """Sum up; list the failures last.
-
-        Raises:
-            typer.Exit: with code 1 if any picture failed.
-        """
-        seconds = time.perf_counter() - self._start
-        if not self._quiet:
-            count = f"{self._done} picture" + ("" if self._done == 1 else "s")
-            say("done", f"{count} in {seconds:.1f} s, written to {out}")
-        for path in run_files:
-            self._notes(f"{path} holds the whole run")
-        for item in self._failed:
-            if isinstance(item.error, SapiensError):
-                say_error(item.error)
-        if self._failed:
-            say("failed", f"{len(self._failed)} of {len(self._failed) + self._done} pictures")
-            raise typer.Exit(1)
-
-    @staticmethod
-    def _line(item: Item) -> dict[str, Any]:
-        line: dict[str, Any] = {"input": item.source.id, "status": "failed" if item.error else "done"}
-        if item.error is not None:
-            return line | {"error": item.error.message, "hint": item.error.hint}
-        return line | {
-            "files": [str(f) for f in item.files],
-            "notes": list(item.notes),
-            "seconds": round(item.seconds, 3),
-        }

@@ -26,24 +26,40 @@ def in_batches(items: Iterator[Item], predictor: TaskRunner) -> Iterator[Item]:
     """Run the network over the items' prepared inputs, `predictor.batch_size` at a time; items keep their order.
 
     An item's raw outputs are collected on it; an item without inputs (an error, nobody found) just waits its turn. In
-    reference mode a batch never spans two pictures, as in the original.
+    reference mode a batch never spans two pictures, as in the original. An error of `items` comes after the items
+    before it, which are finished first.
     """
     opened: deque[_Open] = deque()
     queue: deque[tuple[_Open, Prepared]] = deque()
     per_picture = predictor.setup.compat == "reference"
 
-    for item in items:
+    failure: Exception | None = None
+    while True:
+        try:
+            item = next(items, None)
+        except Exception as error:  # noqa: BLE001 - delivered below, after the items that came before it
+            failure, item = error, None
+        if item is None:
+            break
         inputs = item.prepared if item.error is None else []
         entry = _Open(item, len(inputs))
         opened.append(entry)
         queue.extend((entry, p) for p in inputs)
+        yield from _ready(opened, predictor)
         while len(queue) >= predictor.batch_size or (per_picture and queue):
             _run_one(queue, predictor, len(queue) if per_picture else predictor.batch_size)
-        while opened and not opened[0].missing:
-            yield _close(opened.popleft(), predictor)
+            # Handed on before the next pass, which may fail.
+            yield from _ready(opened, predictor)
     while queue:
         _run_one(queue, predictor, predictor.batch_size)
-    while opened:
+        yield from _ready(opened, predictor)
+    if failure is not None:
+        raise failure
+
+
+def _ready(opened: deque[_Open], predictor: TaskRunner) -> Iterator[Item]:
+    """The first items, up to one that still waits for the network."""
+    while opened and not opened[0].missing:
         yield _close(opened.popleft(), predictor)
 
 

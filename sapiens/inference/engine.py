@@ -1,48 +1,58 @@
-"""The one engine: pictures in, results out, in order, with decoding, network and writing overlapped.
+"""The one engine: pictures and clips in, results out, in order, with decoding, network and writing overlapped.
 
-    sources -> read -> [people] -> prepare -> network -> finish -> [write]
-               threads  caller     threads    caller     threads   threads
+    sources -> read -> [people] -> prepare -> network -> finish -> [refine] -> [write] -> [collect]
+               threads  caller     threads    caller     threads    caller     threads    one thread
 
 Library, command line, evaluation, app and batch jobs all call `run`. A picture that fails carries its error to the end
-and stops nobody; anything unexpected ends the run at once and names the picture it happened on.
+and stops nobody; anything unexpected, and a full disk, ends the run at once and names the picture it happened on. What
+was finished before it is handed over first.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import closing
+from typing import Any
 
 from sapiens.inference.batching import in_batches
-from sapiens.inference.item import Item, MaskOf, Source, Step, TaskRunner, guarded
+from sapiens.inference.item import Clip, Item, MaskOf, Source, Step, TaskRunner, guarded
 from sapiens.inference.overlap import overlap
 from sapiens.tasks.base import MaskedResult
 
 
 def run(
-    sources: Iterable[Source],
+    sources: Iterable[Source | Clip],
     predictors: Sequence[TaskRunner],
     *,
     find: Step | None = None,
     mask: MaskOf | None = None,
+    refine: Step | None = None,
     write: Step | None = None,
+    collect: Step | None = None,
     threads: int = 2,
 ) -> Generator[Item, None, None]:
     """Move pictures through one or several tasks.
 
     Args:
-        sources: what to read; consumed lazily.
+        sources: what to read; consumed lazily, a clip frame by frame.
         predictors: the tasks, sharing decoding and person boxes.
-        find: sets `people` on an item; needed if a top-down task is among the predictors. Called on this thread.
+        find: sets `people` on an item; needed if a top-down task is among the predictors. Called in order, on this
+            thread.
         mask: foreground mask (H, W) of an item, for the tasks that can use one; may look at its earlier results.
+        refine: called with each finished item, in order, on this thread; may change its results.
         write: called with each finished item, in threads.
+        collect: called with every item, also failed ones, in order, one at a time, in a thread.
         threads: per stage.
 
     Yields:
         items in input order, each finished or with its error. Close it (`contextlib.closing`) if it may be left early.
     """
+    flattened = _flattened(sources)
     ahead = 2 + max((p.batch_size for p in predictors), default=1)
-    items: Iterator[Item] = (Item(source, index) for index, source in enumerate(sources))
-    stages = [items]
+    items: Iterator[Item] = (Item(source, index) for index, source in enumerate(flattened))
+    stages: list[Iterator[Any]] = [flattened, items]
     try:
         items = _chain(stages, overlap(guarded(_read), items, workers=threads, ahead=ahead, name="read"))
         if find is not None and any(p.task.top_down for p in predictors):
@@ -52,8 +62,14 @@ def run(
             items = _chain(stages, overlap(prepare, items, workers=threads, ahead=ahead, name="prepare"))
             items = _chain(stages, in_batches(items, predictor))
             items = _chain(stages, overlap(finish, items, workers=threads, ahead=threads, name="finish"))
+        if refine is not None:
+            items = _chain(stages, map(guarded(refine), items))
         if write is not None:
             items = _chain(stages, overlap(guarded(write), items, workers=threads, ahead=threads + 1, name="write"))
+        if collect is not None:
+            items = _chain(
+                stages, overlap(guarded(collect, always=True), items, workers=1, ahead=threads + 1, name="collect")
+            )
         yield from items
     finally:
         for stage in reversed(stages):
@@ -62,9 +78,21 @@ def run(
                 close()
 
 
-def _chain(stages: list[Iterator[Item]], stage: Iterator[Item]) -> Iterator[Item]:
+def _chain(stages: list[Iterator[Any]], stage: Iterator[Item]) -> Iterator[Item]:
     stages.append(stage)
     return stage
+
+
+def _flattened(sources: Iterable[Source | Clip]) -> Iterator[Source]:
+    """Pictures, and the frames of clips in their place; each knows which input it belongs to."""
+    for entry, source in enumerate(sources):
+        if isinstance(source, Source):
+            yield source if source.entry is not None else dataclasses.replace(source, entry=entry)
+        else:
+            number = entry if source.entry is None else source.entry
+            with closing(source.sources()) as frames:
+                for frame in frames:
+                    yield dataclasses.replace(frame, entry=number)
 
 
 def _finisher(predictor: TaskRunner, mask: MaskOf | None) -> Step:

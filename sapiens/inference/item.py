@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -24,11 +25,30 @@ class Source:
         id: what errors, results and manifests call it.
         read: decodes it; may raise a SapiensError.
         path: the file, if it is one.
+        entry: which of the run's inputs it belongs to, where they are not one picture each.
+        clip: the clip it is a frame of, if it is one.
+        name: what its own files are called within the clip.
     """
 
     id: str
     read: Callable[[], Frame]
     path: Path | None = None
+    entry: int | None = None
+    clip: Clip | None = None
+    name: str | None = None
+
+
+class Clip(Protocol):
+    """Frames that belong together; see `sapiens.inference.clips`."""
+
+    @property
+    def id(self) -> str: ...
+
+    @property
+    def entry(self) -> int | None: ...
+
+    def sources(self) -> Generator[Source, None, None]:
+        """Its frames in order; what could not be decoded comes last, as a source that fails."""
 
 
 @dataclass(eq=False)
@@ -45,6 +65,7 @@ class Item:
         notes: what the results have to say about themselves, e.g. "no person found".
         files: what was written for it.
         error: why it failed; set once, and every later stage passes the item through.
+        drawn: what the outputs of whole clips still wait for, by their keys.
         seconds: from the start of reading to the end of the last stage.
     """
 
@@ -58,8 +79,14 @@ class Item:
     notes: tuple[str, ...] = ()
     files: list[Path] = field(default_factory=list)
     error: SapiensError | None = None
+    drawn: dict[tuple[str, str], Any] = field(default_factory=dict)
     started: float = 0.0
     seconds: float = 0.0
+
+    @property
+    def entry(self) -> int:
+        """Which of the run's inputs it belongs to."""
+        return self.index if self.source.entry is None else self.source.entry
 
     def take(self) -> Frame:
         """The decoded picture; only for items without an error."""
@@ -97,15 +124,22 @@ Step = Callable[[Item], None]
 MaskOf = Callable[[Item], npt.NDArray[np.bool_] | None]
 
 
-def guarded(step: Step) -> Callable[[Item], Item]:
-    """Run a step on items that have not failed; keep expected errors on the item, name the picture on others."""
+def guarded(step: Step, *, always: bool = False) -> Callable[[Item], Item]:
+    """Run a step on items; keep expected errors on the item, name the picture on others.
+
+    Args:
+        step: what to do.
+        always: also with items that have failed, whose first error is kept.
+    """
 
     def call(item: Item) -> Item:
-        if item.error is None:
+        if item.error is None or always:
             try:
                 step(item)
             except SapiensError as error:
-                item.error = error
+                if disk_is_full(error):
+                    raise  # every later picture would meet it too
+                item.error = item.error or error
             except Exception as error:
                 error.add_note(f"while working on {item.source.id}")
                 raise
@@ -113,3 +147,12 @@ def guarded(step: Step) -> Callable[[Item], Item]:
         return item
 
     return call
+
+
+def disk_is_full(error: BaseException | None) -> bool:
+    """Whether an error comes from a disk without room, or from a quota."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            return True
+        error = error.__cause__
+    return False

@@ -59,7 +59,9 @@ def mask_from_folder(folder: Path) -> MaskOf:
         if path.exists() and path.resolve().parent == folder.resolve():
             # Masks may have the pictures' own names: here every picture would be found as its own mask.
             raise InputError(f"{path}: lies in the mask folder {folder}; keep masks in a folder of their own")
-        found = find_mask(folder, path.name, item.take().size_hw)
+        # A frame of a movie has no file; its mask is named like the files written for it, clip.000012.
+        name = path.name if item.source.path is not None else f"{item.source.name or path.name}.png"
+        found = find_mask(folder, name, item.take().size_hw)
         note = f"no mask in {folder}: everything counts as foreground"
         if found is None and note not in item.notes:
             item.notes += (note,)

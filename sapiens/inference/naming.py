@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from sapiens.errors import InputError
+from sapiens.inference.clips import Clip
 from sapiens.inference.item import Source
 
 
-def output_stems(sources: Sequence[Source], bases: Iterable[Path]) -> list[Path]:
-    """A relative path without suffix for every source, unique within the run.
+def output_stems(sources: Sequence[Source | Clip], bases: Iterable[Path]) -> list[Path]:
+    """A relative path without suffix for every picture and clip, unique within the run.
 
     Folders are kept relative to the common parent of the inputs: `a/x.jpg b/x.jpg` give `a/x` and `b/x`. Only the last
     suffix is cut (`plate.0001.png` gives `plate.0001`), and not even that where two inputs differ by nothing else
@@ -52,7 +53,7 @@ def check_output(out: Path, folders: Iterable[Path]) -> None:
             )
 
 
-def check_beside(written: Iterable[Path], sources: Iterable[Source]) -> None:
+def check_beside(written: Iterable[Path], sources: Iterable[Source | Clip]) -> None:
     """Refuse to write into a folder that an input picture lies in: a result may have the very name of a picture.
 
     Args:
@@ -62,7 +63,7 @@ def check_beside(written: Iterable[Path], sources: Iterable[Source]) -> None:
     Raises:
         InputError: names the folder and one of the pictures in it.
     """
-    holding = {source.path.parent: source.path for source in sources if source.path is not None and source.path.name}
+    holding = dict(_places(sources))
     by_place = {os.path.realpath(folder): picture for folder, picture in holding.items()}
     for folder in written:
         picture = by_place.get(os.path.realpath(folder))
@@ -81,8 +82,17 @@ def _common(bases: Iterable[Path]) -> Path:
         return Path()
 
 
-def _relative(source: Source, root: Path) -> Path:
-    path = Path(os.path.abspath(source.path)) if source.path is not None else Path(source.id)
+def _places(sources: Iterable[Source | Clip]) -> Iterator[tuple[Path, Path]]:
+    """The folder each input lies in, and the input."""
+    for source in sources:
+        if source.path is not None and source.path.name:
+            stills = isinstance(source, Clip) and source.stills
+            yield source.path if stills else source.path.parent, source.path
+
+
+def _relative(source: Source | Clip, root: Path) -> Path:
+    named = source.label if isinstance(source, Clip) else source.path
+    path = Path(os.path.abspath(named)) if named is not None else Path(source.id)
     if root in path.parents:
         return path.relative_to(root)
     return Path(path.name or "input")

@@ -7,16 +7,21 @@ closing the last generator (an exception, a consumer that stops, Ctrl-C) closes 
 
 from __future__ import annotations
 
+import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TypeVar
+from contextlib import closing
+from itertools import repeat
+from typing import Any, TypeVar
 
 A = TypeVar("A")
 B = TypeVar("B")
 
 
-def overlap(function: Callable[[A], B], items: Iterable[A], *, workers: int, ahead: int, name: str) -> Iterator[B]:
+def overlap(
+    function: Callable[[A], B], items: Iterable[A], *, workers: int, ahead: int, name: str
+) -> Generator[B, None, None]:
     """Apply `function` in threads, up to `ahead` items before they are asked for; results in input order.
 
     Raises:
@@ -53,3 +58,51 @@ def overlap(function: Callable[[A], B], items: Iterable[A], *, workers: int, ahe
         close = getattr(source, "close", None)
         if close is not None:
             close()
+
+
+def ahead_of(items: Iterator[A], *, ahead: int, name: str) -> Generator[A, None, None]:
+    """Draw up to `ahead` items before they are asked for, in a thread of their own: decoding, for instance.
+
+    Raises:
+        what `items` raises, after the items before it. `items` is closed when this ends or is closed, at once or, if
+        it is being drawn from, by the thread that draws.
+    """
+    drawn = _Drawn(items)
+    try:
+        with closing(overlap(drawn, repeat(None), workers=1, ahead=ahead, name=name)) as found:
+            for item in found:
+                if item is _END:
+                    return
+                yield item
+    finally:
+        drawn.close()
+
+
+_END: Any = object()
+
+
+class _Drawn:
+    """Draws from an iterator that another thread may want to close: generators refuse that while they run."""
+
+    def __init__(self, items: Iterator[Any]) -> None:
+        self._items = items
+        self._lock = threading.Lock()
+        self._closed = False
+
+    def __call__(self, _: None) -> Any:
+        with self._lock:
+            item = _END if self._closed else next(self._items, _END)
+        if self._closed:
+            self.close()
+        return item
+
+    def close(self) -> None:
+        """End the iterator; whoever holds it at this moment does it."""
+        self._closed = True
+        if self._lock.acquire(blocking=False):
+            try:
+                close = getattr(self._items, "close", None)
+                if close is not None:
+                    close()
+            finally:
+                self._lock.release()

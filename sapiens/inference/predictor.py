@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -201,20 +201,42 @@ class Predictor:
             results = [self._result(item) for item in items]
         return results if many else results[0]
 
-    def stream(self, sources: Any, *, whole_image: bool = False) -> Iterator[Result]:
-        """Predict lazily on pictures, folders, globs or any iterable of pictures, in order and in bounded memory.
+    def stream(
+        self,
+        sources: Any,
+        *,
+        whole_image: bool = False,
+        frames: str | None = None,
+        fps: float | None = None,
+        sequence: bool = False,
+        detect_every: int = 1,
+        subject: str = "all",
+        smooth: bool = False,
+    ) -> Iterator[Result]:
+        """Predict lazily, in order and in bounded memory, on clips, streams, pictures or whatever yields pictures.
+
+        Args:
+            sources: a clip, picture, folder, glob, pattern of numbered pictures ("plate.%04d.png"), address of a stream
+                ("rtsp://..."), "camera:0", or any iterable of pictures.
+            whole_image: for pose: take every picture as one person.
+            frames: of clips: "10:200:2" as in Python; default all.
+            fps: of numbered pictures and iterables; default 25.
+            sequence: take the pictures of a folder, or of the iterable, as the frames of one clip.
+            detect_every: for pose in clips: look for people in every so many frames; boxes move on in between.
+            subject: for pose: "all", "largest", "centre", "id:3" or "box:x1,y1,x2,y2"; followed through a clip.
+            smooth: for pose in clips: steady the keypoints (One-Euro filter).
+
+        Yields:
+            results; in clips with `meta.frame` and `meta.time_s`, and `ids` of the people.
 
         Raises:
-            SapiensError: at the first picture that fails, after the results of those before it.
+            SapiensError: at the first picture that fails, after the results of those before it; what a damaged clip
+                does not give, after all the frames it gives.
         """
-        from sapiens.inference.sources import find_sources
+        from sapiens.inference.streaming import How, stream
 
-        if isinstance(sources, str | Path):
-            found: Iterable[Source] = find_sources([str(sources)]).sources
-        else:
-            found = (picture_source(picture, index) for index, picture in enumerate(sources))
-        finder = self.people_finder(whole_image=True) if whole_image else self._finder
-        with closing(run(found, [self], find=finder if self.task.top_down else None)) as items:
+        how = How(whole_image, frames, fps, sequence, detect_every, subject, smooth)
+        with closing(stream(self, sources, how)) as items:
             for item in items:
                 yield self._result(item)
 
@@ -275,6 +297,8 @@ class Predictor:
             dtype=self.dtype_name,
             compat=self.setup.compat,
             notes=self.notes,
+            frame=frame.index if item.source.clip is not None else None,
+            time_s=frame.time_s,
         )
         if item.people is not None and item.people.note and self.task.top_down:
             meta = meta.with_notes(item.people.note)

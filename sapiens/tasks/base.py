@@ -77,6 +77,7 @@ class Meta:
         dtype: dtype the network ran in, e.g. "float32".
         compat: "default" or "reference".
         notes: anything a user must know about this one result, e.g. "no person found".
+        frame, time_s: number of the frame and its time in seconds, in a clip; else None.
     """
 
     image_id: str
@@ -87,6 +88,8 @@ class Meta:
     dtype: str
     compat: str
     notes: tuple[str, ...] = ()
+    frame: int | None = None
+    time_s: float | None = None
 
     def with_notes(self, *notes: str) -> Meta:
         """The same with more notes."""
@@ -294,11 +297,13 @@ class People:
         boxes_xyxy: (N, 4) float32, pixels of the picture, best first.
         scores: (N,) float32 in 0..1.
         note: how they came about, if that must be said ("no person found", "whole image").
+        ids: (N,) int32, the same number for the same person throughout a clip, from 1; None outside clips.
     """
 
     boxes_xyxy: npt.NDArray[np.float32]
     scores: npt.NDArray[np.float32]
     note: str | None = None
+    ids: npt.NDArray[np.int32] | None = None
 
     def __len__(self) -> int:
         return len(self.boxes_xyxy)

@@ -119,4 +119,5 @@ def postprocess(
         box_scores=people.scores,
         keypoints=keypoints,
         scores=scores,
+        ids=people.ids,
     )

@@ -32,6 +32,7 @@ class PoseResult(Result):
             outside it. NaN only with compat="reference".
         scores: (N, 308) float32, heatmap maxima: about 1 where the network is sure, but not probabilities; they may
             exceed 1 or be negative.
+        ids: (N,) int32, the same number for the same person throughout a clip, from 1; None outside clips.
     """
 
     task: ClassVar[str] = "pose"
@@ -40,6 +41,7 @@ class PoseResult(Result):
     box_scores: npt.NDArray[np.float32]
     keypoints: npt.NDArray[np.float32]
     scores: npt.NDArray[np.float32]
+    ids: npt.NDArray[np.int32] | None = None
 
     def __post_init__(self) -> None:
         people, points = len(self.boxes_xyxy), len(NAMES)
@@ -47,9 +49,12 @@ class PoseResult(Result):
         self.check_shape("box_scores", self.box_scores, people)
         self.check_shape("keypoints", self.keypoints, people, points, 2)
         self.check_shape("scores", self.scores, people, points)
+        if self.ids is not None:
+            self.check_shape("ids", self.ids, people)
         for name, value in self.arrays().items():
-            if value.dtype != np.float32:
-                raise InputError(f"PoseResult.{name}: expected float32, got {value.dtype}")
+            wanted = np.int32 if name == "ids" else np.float32
+            if value.dtype != wanted:
+                raise InputError(f"PoseResult.{name}: expected {np.dtype(wanted)}, got {value.dtype}")
 
     def __len__(self) -> int:
         """Number of people."""

@@ -75,21 +75,22 @@ def write_clip(path: Path, images, *, times_ms=None, sound: bool = False, rotati
     with av.open(str(path), "w") as container:
         stream = container.add_stream(codec, rate=25, options=options or {"crf": "4"})
         stream.height, stream.width, stream.pix_fmt = *images[0].shape[:2], pixels
-        stream.codec_context.time_base = Fraction(1, 1000)
+        clock = Fraction(1, 25 if times_ms is None else 1000)
+        stream.codec_context.time_base = clock
         if rotation:
             stream.set_display_rotation(rotation)
         times_ms = [40 * k for k in range(len(images))] if times_ms is None else times_ms
         audio = container.add_stream(sound_codec, rate=16000, layout="mono") if sound else None
         for image, time_ms in zip(images, times_ms, strict=True):
             frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24")
-            frame.pts, frame.time_base = time_ms, Fraction(1, 1000)
+            frame.pts, frame.time_base = round(time_ms / 1000 / clock), clock
             container.mux(stream.encode(frame))
         if audio is not None:
             seconds = (times_ms[-1] + 40) / 1000
             wave = np.sin(np.arange(int(16000 * seconds)) * 2 * np.pi * 440 / 16000) * 0.5
             tone = av.AudioFrame.from_ndarray(wave.astype(np.float32)[None], format="fltp", layout="mono")
             tone.sample_rate, tone.pts = 16000, 0
-            form = "s16" if sound_codec.startswith("pcm") else "fltp"
+            form = audio.codec_context.format.name
             for part in av.AudioResampler(format=form, layout="mono", rate=16000).resample(tone):
                 container.mux(audio.encode(part))
             container.mux(audio.encode(None))
@@ -98,11 +99,11 @@ def write_clip(path: Path, images, *, times_ms=None, sound: bool = False, rotati
 
 
 def plain_frames(count: int, height: int = 32, width: int = 48) -> np.ndarray:
-    """(T, H, W, 3) uint8; frame k is grey of level 8 + 4 * k (modulo 232)."""
-    levels = 8 + (4 * np.arange(count)) % 232
+    """(T, H, W, 3) uint8; frame k is grey of level 8 + 8 * k (modulo 240)."""
+    levels = 8 + (8 * np.arange(count)) % 240
     return np.broadcast_to(levels[:, None, None, None], (count, height, width, 3)).astype(np.uint8)
 
 
 def level(image: np.ndarray) -> int:
-    """Which frame of `plain_frames` a picture is, below 58."""
-    return round((float(np.asarray(image)[..., :3].mean()) - 8) / 4)
+    """Which frame of `plain_frames` a picture is, modulo 30."""
+    return round((float(np.asarray(image)[..., :3].mean()) - 8) / 8)

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from av.container import InputContainer, OutputContainer
     from av.packet import Packet
 
+_AAC_RATES = (96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8_000)
+
 
 class Soundtrack:
     """The first audio stream of a clip, on its way into another container.
@@ -29,7 +31,11 @@ class Soundtrack:
         if self._copied:
             self._stream: Any = target.add_stream_from_template(self._audio)
         else:
-            self._stream = target.add_stream("aac", rate=self._audio.rate, layout=self._audio.layout.name)
+            rate = self._audio.rate if self._audio.rate in _AAC_RATES else 48_000
+            # Some files say how many channels there are, not which; more than two are mixed down.
+            layout = "mono" if self._audio.channels == 1 else "stereo"
+            self._stream = target.add_stream("aac", rate=rate, layout=layout)
+            self._resampler = av.AudioResampler(format="fltp", layout=layout, rate=rate)
         self._packets = self._shifted() if self._copied else self._encoded()
         self._waiting: Packet[AudioStream] | None = None
 
@@ -84,11 +90,11 @@ class Soundtrack:
             yield packet
 
     def _encoded(self) -> Any:
-        layout = self._audio.layout.name
-        resampler = self._av.AudioResampler(format="fltp", layout=layout, rate=self._audio.rate)
         for frame in self._frames():
-            for part in resampler.resample(frame):
+            for part in self._resampler.resample(frame):
                 yield from self._stream.encode(part)
+        for part in self._resampler.resample(None):
+            yield from self._stream.encode(part)
         yield from self._stream.encode(None)
 
     def _frames(self) -> Iterator[Any]:

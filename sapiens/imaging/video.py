@@ -31,6 +31,8 @@ VIDEO_SUFFIXES = (
 NETWORK = ("rtsp", "rtsps", "http", "https", "rtmp", "rtmps", "srt", "udp", "tcp", "rtp")
 TIMEOUT_S = 10.0
 """How long a network stream may be silent before it counts as stopped."""
+_PICTURES = ("image2", "gif", "apng", "tty")
+"""FFmpeg's names for what it reads as clips and we do not: pictures, and text as drawn by a terminal."""
 _USUAL_RATE = Fraction(25)
 
 
@@ -81,7 +83,8 @@ def is_video(path: Path) -> bool:
         return False
     try:
         with av.open(str(path)) as container:
-            return bool(container.streams.video) and container.format.name not in ("tty", "image2")
+            name = container.format.name
+            return bool(container.streams.video) and name not in _PICTURES and not name.endswith("_pipe")
     except (av.error.FFmpegError, OSError, ValueError):
         return False
 

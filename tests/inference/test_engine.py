@@ -1,14 +1,21 @@
 """The engine on a toy task: order, batches, failures, early stops."""
 
+import dataclasses
+import errno
+import os
+import resource
 import threading
+import time
 
 import numpy as np
 import pytest
 import torch
-from toy import broken, grey, source, toy_predictor
+from toy import _postprocess, _preprocess, broken, grey, source, toy_predictor
 
 from sapiens.errors import InputError, NumericError
+from sapiens.imaging.frame import Frame
 from sapiens.inference.engine import run
+from sapiens.inference.item import Item, Source
 from sapiens.inference.people import NOBODY
 
 
@@ -66,17 +73,119 @@ def test_run__nan_from_the_network_fails_that_picture_alone() -> None:
     assert "p2: the toy network produced NaN or Inf in float32" in str(items[2].error)
 
 
-@pytest.mark.parametrize("stage", ["read", "preprocess", "forward", "postprocess", "write"])
+ENGINE_STEPS = ("find", "refine", "write", "collect")
+
+
+@pytest.mark.parametrize("stage", ["read", "preprocess", "forward", "postprocess", *ENGINE_STEPS])
 def test_run__unexpected_error_in_any_stage_ends_the_run_and_names_the_picture(stage: str) -> None:
     def fail(*args):
         raise RuntimeError("a bug")
 
-    changes = {stage: fail} if stage not in ("read", "write") else {}
+    changes = {stage: fail} if stage not in ("read", *ENGINE_STEPS) else {}
+    if stage == "find":
+        changes["top_down"] = True
     sources = [source(0), broken("p1", RuntimeError("a bug")) if stage == "read" else source(1), source(2)]
+    steps = {stage: fail} if stage in ENGINE_STEPS else {}
     with pytest.raises(RuntimeError, match="a bug") as caught:
-        list(run(sources, [toy_predictor(**changes)], write=fail if stage == "write" else None))
+        list(run(sources, [toy_predictor(**changes)], **steps))
     assert any("while working on p" in note for note in caught.value.__notes__)
     assert alive() == []
+
+
+@pytest.mark.parametrize("stage", ["read", "find", "preprocess", "postprocess", "refine", "write", "collect"])
+def test_run__what_was_finished_before_an_error_is_handed_over(stage: str) -> None:
+    """Also what waits for a batch to fill, and whatever the stage."""
+    calls = []
+
+    def fail_late(item, *args):
+        calls.append(item)
+        name = item.source.id if isinstance(item, Item) else item.id
+        if name == "p7":
+            raise RuntimeError("a bug")
+
+    def failing_preprocess(frame, boxes, setup):
+        fail_late(frame)
+        return _preprocess(frame, boxes, setup)
+
+    def failing_postprocess(raw, prepared, frame, *rest):
+        fail_late(frame)
+        return _postprocess(raw, prepared, frame, *rest)
+
+    changes = {"preprocess": failing_preprocess} if stage == "preprocess" else {}
+    changes |= {"postprocess": failing_postprocess} if stage == "postprocess" else {}
+    changes |= {"top_down": True, "preprocess": lambda f, b, s: _preprocess(f, None, s)} if stage == "find" else {}
+    steps = {stage: fail_late} if stage in ENGINE_STEPS else {}
+    sources = [broken("p7", RuntimeError("a bug")) if stage == "read" and v == 7 else source(v) for v in range(20)]
+    done = []
+    with pytest.raises(RuntimeError, match="a bug"):
+        done.extend(item.index for item in run(sources, [toy_predictor(batch_size=4, **changes)], **steps))
+    assert done == list(range(7))
+    assert alive() == []
+
+
+@pytest.mark.parametrize("stage", ["read", "find", "refine", "write", "collect"])
+def test_run__a_full_disk_ends_the_run_at_once(stage: str) -> None:
+    def fail(item=None):
+        raise InputError("out.png: cannot be written (No space left on device)") from OSError(errno.ENOSPC, "full")
+
+    sources = [Source("p0", fail), source(1)] if stage == "read" else [source(0), source(1)]
+    steps = {stage: fail} if stage != "read" else {}
+    predictor = top_down() if stage == "find" else toy_predictor()
+    with pytest.raises(InputError, match="No space left"):
+        list(run(sources, [predictor], **steps))
+    assert alive() == []
+
+
+def test_run__ctrl_c_ends_at_once_without_a_thread() -> None:
+    """Raised in the middle of the network's work, where it nearly always comes."""
+
+    def interrupt(model, x, setup):
+        raise KeyboardInterrupt
+
+    start = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        list(run((source(v % 200) for v in range(10_000)), [toy_predictor(forward=interrupt)]))
+    assert time.monotonic() - start < 3
+    assert alive() == []
+
+
+def test_run__collect_sees_all_items_in_order_also_failed_ones() -> None:
+    seen = []
+    sources = [source(0), broken("bad"), *[source(v) for v in range(2, 30)]]
+    items = list(run(sources, [toy_predictor()], write=lambda item: time.sleep(0.003 * (item.index % 3)),
+                     collect=lambda item: seen.append((item.index, item.error is None))))  # fmt: skip
+    assert seen == [(n, n != 1) for n in range(30)]
+    assert len(items) == 30
+
+
+def test_run__refine_may_change_results_in_order_before_they_are_written() -> None:
+    written = {}
+
+    def refine(item) -> None:
+        item.results["toy"] = dataclasses.replace(item.results["toy"], means=np.full((1, 3), item.index, np.float32))
+
+    def write(item) -> None:
+        written[item.index] = float(item.results["toy"].means[0, 0])
+
+    list(run([source(v) for v in range(9)], [toy_predictor()], refine=refine, write=write))
+    assert written == {n: n for n in range(9)}
+
+
+def resident_mb() -> float:
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * resource.getpagesize() / 2**20
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/statm"), reason="reads /proc")
+def test_run__memory_does_not_grow_with_the_length() -> None:
+    """10,000 frames of 27 kB: all of them would be 270 MB."""
+    picture = grey(7, 96, 96)
+    sources = (Source(f"p{n}", lambda: Frame(picture.copy(), "p")) for n in range(10_000))
+    seen = []
+    for item in run(sources, [toy_predictor(batch_size=8)], write=lambda item: None, collect=lambda item: None):
+        if item.index in (1500, 9999):
+            seen.append(resident_mb())
+    assert seen[1] - seen[0] < 12
 
 
 def test_run__consumer_that_stops_leaves_no_thread() -> None:

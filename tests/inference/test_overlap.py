@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from sapiens.inference.overlap import overlap
+from sapiens.inference.overlap import ahead_of, overlap
 
 
 def threads() -> list[str]:
@@ -95,3 +95,61 @@ def test_overlap__abandoned_iterators_never_deadlock_the_collector() -> None:
 
 def test_overlap__empty_source() -> None:
     assert list(run(lambda n: n, [])) == []
+
+
+def drawn(items, ahead: int = 3) -> Iterator:
+    return ahead_of(items, ahead=ahead, name="test")
+
+
+def test_ahead_of__same_items_in_order() -> None:
+    assert list(drawn(iter(range(100)))) == list(range(100))
+    assert threads() == []
+
+
+def test_ahead_of__draws_in_one_other_thread_and_only_so_far() -> None:
+    where = []
+
+    def source() -> Iterator[int]:
+        for n in range(50):
+            where.append(threading.get_ident())
+            yield n
+
+    items = drawn(source())
+    next(items)
+    time.sleep(0.05)
+    assert len(set(where)) == 1
+    assert where[0] != threading.get_ident()
+    assert len(where) <= 4
+    items.close()
+    assert threads() == []
+
+
+def test_ahead_of__error_comes_after_the_items_before_it() -> None:
+    def source() -> Iterator[int]:
+        yield from range(3)
+        raise OSError("the file is cut off")
+
+    got = []
+    with pytest.raises(OSError, match="cut off"):
+        got.extend(drawn(source()))
+    assert got == [0, 1, 2]
+    assert threads() == []
+
+
+@pytest.mark.parametrize("pause", [0.0, 0.05])
+def test_ahead_of__closing_closes_the_source_also_while_it_is_drawn_from(pause: float) -> None:
+    closed = threading.Event()
+
+    def source() -> Iterator[int]:
+        try:
+            for n in range(1000):
+                time.sleep(pause)
+                yield n
+        finally:
+            closed.set()
+
+    items = drawn(source())
+    next(items)
+    items.close()
+    assert closed.wait(3)
+    assert threads() == []

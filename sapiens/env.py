@@ -34,6 +34,11 @@ def no_color() -> bool:
     return bool(os.environ.get("NO_COLOR"))
 
 
+def serve_token() -> str | None:
+    """`SAPIENS_TOKEN`: what requests to `sapiens serve` must carry; kept out of the process list, unlike an option."""
+    return os.environ.get("SAPIENS_TOKEN") or None
+
+
 def process_rank() -> int:
     """`RANK`: number of this process among those that `accelerate launch` or `torchrun` started; 0 if it is alone."""
     return _number("RANK", 0)

@@ -75,6 +75,11 @@ def media_type(task: Task, kind: str) -> str:
     return MEDIA_TYPES.get(Path(f"x{name}").suffix, "application/octet-stream")
 
 
+def has_json_files(task: Task) -> bool:
+    """Whether the task writes JSON of other programs' formats besides the service's own."""
+    return [media_type(task, kind) for kind in kinds(task)].count(JSON) > 1
+
+
 def choose(task: Task, accept: str | None, kind: str | None, arrays: str | None) -> Wish:
     """The form to answer in.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from sapiens._version import __version__
-from sapiens.app.answers import ARRAYS, kinds, media_type
+from sapiens.app.answers import ARRAYS, JSON, has_json_files, kinds, media_type
 from sapiens.app.limits import Limits
 from sapiens.app.options import option_schemas
 from sapiens.app.shelf import MASK_TASKS
@@ -63,7 +63,9 @@ def _predict(task: Any, limits: Limits) -> Schema:
     # Parts of a form are text: lists and objects travel as JSON, flags as true or false.
     encoding = {name: {"contentType": "application/json"} for name in ("options", "boxes") if name in fields}
     answers: dict[str, Schema] = {media_type(task, kind): {"schema": {}} for kind in kinds(task)}
-    answers["application/json"] = {"schema": {"oneOf": [{"$ref": "#/components/schemas/Result"}, True]}}
+    # Some tasks also write JSON files of other programs' formats.
+    others: list[Schema] = [{"type": "object"}, {"type": "array"}] if has_json_files(task) else []
+    answers[JSON] = {"schema": {"anyOf": [{"$ref": "#/components/schemas/Result"}, *others]}}
     return {
         "summary": task.title,
         "operationId": f"predict_{task.name}",

@@ -5,21 +5,22 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from starlette.datastructures import Headers, UploadFile
-from starlette.formparsers import MultiPartException, MultiPartParser
+from starlette.datastructures import Headers
 
+from sapiens.app.forms import read_form
 from sapiens.app.limits import Limits
 from sapiens.app.refusal import RefusedError
 
 FORM, JSON = "multipart/form-data", "application/json"
 FIELDS = ("image", "name", "size", "options", "boxes", "whole_image", "mask", "keep")
-_TRUE, _FALSE = ("true", "1", "on", "yes"), ("false", "0", "off", "no")
+_FLAGS = {"true": True, "false": False}
+"""As text in a form; nothing else, so that a form and JSON say the same."""
 _EXTRA_BYTES = 1 << 20
 """Everything in a request but its picture: boundaries, boxes, options."""
 
@@ -55,7 +56,7 @@ def body_limit(content_type: str, limits: Limits) -> int:
     return picture + _EXTRA_BYTES
 
 
-async def read_order(headers: Headers, body: bytes, limits: Limits) -> Order:
+def read_order(headers: Headers, body: bytes, limits: Limits) -> Order:
     """The order in a request's body.
 
     Raises:
@@ -63,7 +64,7 @@ async def read_order(headers: Headers, body: bytes, limits: Limits) -> Order:
     """
     kind = headers.get("content-type", "").split(";")[0].strip().lower()
     if kind == FORM:
-        fields = await _form(headers, body)
+        fields = _form(headers.get("content-type", ""), body)
     elif kind == JSON:
         fields = _json(body)
     else:
@@ -88,34 +89,24 @@ async def read_order(headers: Headers, body: bytes, limits: Limits) -> Order:
     )
 
 
-async def _form(headers: Headers, body: bytes) -> dict[str, Any]:
+def _form(content_type: str, body: bytes) -> dict[str, Any]:
     """The fields of a form; its text is read as JSON where JSON would hold something else than text."""
-
-    async def stream() -> AsyncGenerator[bytes, None]:
-        yield body
-        yield b""
-
-    parser = MultiPartParser(headers, stream(), max_files=1, max_fields=len(FIELDS), max_part_size=_EXTRA_BYTES)
-    parser.spool_max_size = len(body) + 1  # in memory: an upload never touches the disk
-    try:
-        items = (await parser.parse()).multi_items()
-    except MultiPartException as error:
-        raise RefusedError(400, f"form: {error.message}") from error
     fields: dict[str, Any] = {}
-    for name, value in items:
-        if name in fields:
-            raise RefusedError(400, f"{_shown(name)}: given more than once")
-        if isinstance(value, UploadFile):
-            if name != "image":
-                raise RefusedError(400, f"{_shown(name)}: a file; only image is one")
-            fields[name] = await value.read()
-            fields.setdefault("name", value.filename or "")
-            await value.close()
-        elif name in ("options", "boxes"):
-            fields[name] = _parse(value, name)
-        elif name != "image":
-            fields[name] = value
-    return fields
+    filename = ""
+    for part in read_form(content_type, body, most_parts=len(FIELDS)):
+        if part.name in fields:
+            raise RefusedError(400, f"{_shown(part.name)}: given more than once")
+        if part.filename is not None and part.name != "image":
+            raise RefusedError(400, f"{_shown(part.name)}: a file; only image is one")
+        if part.name == "image":
+            fields["image"], filename = bytes(part.data), part.filename or ""
+            continue
+        try:
+            text = part.data.decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise RefusedError(400, f"{_shown(part.name)}: not UTF-8") from error
+        fields[part.name] = _parse(text, part.name) if part.name in ("options", "boxes") else text
+    return {"name": filename, **fields}
 
 
 def _json(body: bytes) -> dict[str, Any]:
@@ -154,8 +145,8 @@ def _name(given: str) -> str:
 
 def _flag(fields: Mapping[str, Any], name: str) -> bool:
     value = fields.get(name, False)
-    if isinstance(value, str) and value.lower() in (*_TRUE, *_FALSE):
-        return value.lower() in _TRUE
+    if isinstance(value, str):
+        value = _FLAGS.get(value, value)
     if not isinstance(value, bool):
         raise RefusedError(400, f"{name}: expected true or false, got {_shown(value)}")
     return value

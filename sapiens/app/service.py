@@ -98,7 +98,7 @@ class Service:
             raise RefusedError(404, unknown.message, unknown.hint)
         query = request.query_params
         wish = choose(get_task(task), request.headers.get("accept"), query.get("as"), query.get("arrays"))
-        order = await read_order(request.headers, body, self.limits)
+        order = await asyncio.to_thread(read_order, request.headers, body, self.limits)
         del body
         await asyncio.to_thread(_check_picture, order.image, order.name, self.limits)
         job = Job(order, self.shelf.key(task, order), start + self.limits.answer_s)

@@ -64,7 +64,9 @@ ALLOWED = {
         "env",
         "errors",
     },
+    "app": {"inference", "tasks", "drawing", "detection", "weights", "imaging", "backbones", "env", "errors"},
     "cli": {
+        "app",
         "training",
         "datasets",
         "evaluation",

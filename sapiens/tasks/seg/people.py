@@ -33,6 +33,8 @@ def find_people(labels: npt.NDArray[np.uint8]) -> Detections:
     """
     person = labels > 0
     found = [part for region in _regions(person, SMALLEST_SHARE * labels.size) for part in _split(region, labels)]
+    # In pictures of a few pixels a region may be one row or column, around which there is no box.
+    found = [region for region in found if region.any(0).sum() > 1 and region.any(1).sum() > 1]
     found.sort(key=lambda region: -int(region.sum()))
     boxes = np.array([_box(region) for region in found], np.float32).reshape(-1, 4)
     scores = [

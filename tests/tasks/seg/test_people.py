@@ -43,6 +43,11 @@ def test_find_people__specks_are_nobody():
     assert len(find_people(labels)) == 1
 
 
+@pytest.mark.parametrize("size_hw", [(1, 1), (1, 9), (9, 1)])
+def test_find_people__a_line_of_pixels_has_no_box(size_hw):
+    assert len(find_people(np.full(size_hw, 3, np.uint8))) == 0
+
+
 def test_find_people__procedural_people_from_their_true_parts():
     """With exact parts, most people of a crowd get a box that overlaps theirs by half."""
     scenes = render(77, 24, (256, 192), people=(1, 2))

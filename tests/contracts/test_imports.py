@@ -25,7 +25,7 @@ ALLOWED = {
     "tasks/*": {"tasks", "drawing", "detection", "weights", "imaging", "nn", "backbones", "config", "errors"},
     "synth": {"imaging", "config", "errors"},
     "datasets": {"tasks", "synth", "drawing", "imaging", "config", "env", "errors"},
-    "evaluation": {"inference", "tasks", "synth", "weights", "imaging", "config", "env", "errors"},
+    "evaluation": {"datasets", "inference", "tasks", "synth", "weights", "imaging", "config", "env", "errors"},
     "training": {
         "evaluation",
         "inference",

@@ -248,7 +248,7 @@ def _add_numbered(found: Found, pattern: Path, wishes: Wishes) -> None:
 def _add_sequence(found: Found, name: str, label: Path, paths: list[Path], numbers: list[int], wishes: Wishes) -> None:
     gaps = numbers[-1] - numbers[0] + 1 - len(numbers)
     if gaps:
-        found.notes.append(f"{name}: {gaps} numbers between {numbers[0]} and {numbers[-1]} have no picture")
+        found.notes.append(f"{name}: {gaps} of the numbers from {numbers[0]} to {numbers[-1]} have no picture")
     read = functools.partial(_reader, wishes=wishes)
     try:
         clip = picture_sequence(name, label, paths, numbers, read, fps=wishes.fps, frames=wishes.frames)

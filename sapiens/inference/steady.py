@@ -42,11 +42,11 @@ class Steadier:
         time_s = item.take().time_s
         if self._clip is None or time_s is None:
             return
+        self._forget([n for n, f in self._filters.items() if time_s - f.time_s > LOST_AFTER_S])
         for name, result in item.results.items():
             values: Any = result
             if getattr(result, "ids", None) is not None and hasattr(result, "keypoints"):
                 item.results[name] = self._smooth(values, time_s)
-        self._forget([n for n, f in self._filters.items() if time_s - f.time_s > LOST_AFTER_S])
 
     def _smooth(self, result: Any, time_s: float) -> Any:
         keypoints = result.keypoints.copy()

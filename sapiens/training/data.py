@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -134,8 +135,8 @@ def collate(examples: Sequence[Example]) -> Batch:
 
 
 def make_loader(examples: Examples, order: Order, device: torch.device) -> DataLoader[Batch]:
-    """A loader over the order."""
-    workers = examples.recipe.workers
+    """A loader over the order; more workers than cores would only wait for each other."""
+    workers = min(examples.recipe.workers, cores())
     return DataLoader(
         examples,  # type: ignore[arg-type]  # indexed by place, as the order yields
         batch_sampler=order,
@@ -145,3 +146,8 @@ def make_loader(examples: Examples, order: Order, device: torch.device) -> DataL
         pin_memory=device.type == "cuda",
         multiprocessing_context="spawn" if workers and device.type == "cuda" else None,
     )
+
+
+def cores() -> int:
+    """How many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -97,7 +97,7 @@ class Budget:
         share = 100 * self.trained / self.total
         mean = f", running mean {self.mean_mb:,.0f}" if self.mean_mb else ""
         return (
-            f"{self.trained:,} of {self.total:,} parameters trained ({share:.2g} %): {self.sum_mb:,.0f} MB (weights "
+            f"{self.trained:,} of {self.total:,} parameters trained ({share:.3g} %): {self.sum_mb:,.0f} MB (weights "
             f"{self.weights_mb:,.0f}, gradients {self.gradients_mb:,.0f}, optimiser {self.optimiser_mb:,.0f}{mean}), "
             "and the activations"
         )

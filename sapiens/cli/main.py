@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from sapiens._version import __version__
-from sapiens.cli import bench, data, demo, doctor, download, evaluate, models, predict, synth
+from sapiens.cli import bench, data, demo, doctor, download, evaluate, models, predict, serve, synth, train
 from sapiens.cli.console import put, say, say_error
 from sapiens.errors import SapiensError
 
@@ -41,7 +41,7 @@ def _root(
     pass
 
 
-for verb in (predict, models, download, doctor, demo, synth, data, evaluate, bench):
+for verb in (predict, models, download, doctor, demo, synth, data, train, evaluate, bench, serve):
     verb.register(app)
 
 

@@ -23,6 +23,7 @@ TASK = Task(
     released=RELEASED,
     top_down=True,
     options=PoseOptions,
+    size_options={"nano": {"refine": "centroid"}},
     exports={"openpose": Export("_keypoints.json", write_openpose)},
     run_exports={
         "coco": RunExport("coco17_results.json", write_coco),

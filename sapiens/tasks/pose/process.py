@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from sapiens.errors import InputError
+from sapiens.errors import InputError, UnknownNameError
 from sapiens.imaging.frame import Frame
 from sapiens.imaging.geometry import BoxCrop
 from sapiens.tasks.base import Meta, People, Prepared, Raw, Setup
 from sapiens.tasks.pose.codec import decode as decode_heatmaps
+from sapiens.tasks.pose.codec import decode_centroid
 from sapiens.tasks.pose.keypoints import NAMES, SWAP_INDEX
 from sapiens.tasks.pose.result import PoseResult
 
@@ -26,12 +28,14 @@ class PoseOptions:
     Attributes:
         flip: also run the mirrored input and average both heatmaps, as the published numbers do; twice the time.
         padding: factor on the person boxes' width and height.
-        max_step: longest refinement in heatmap cells, beyond which a point stays at its heatmap's largest cell; None:
+        refine: how points are placed between cells: "dark" as released, or "centroid", for networks with coarse maps.
+        max_step: of "dark": longest refinement in heatmap cells, beyond which a point stays at its heatmap's largest cell; None:
             no limit, as released.
     """
 
     flip: bool = True
     padding: float = 1.25
+    refine: Literal["dark", "centroid"] = "dark"
     max_step: float | None = None
 
     def __post_init__(self) -> None:
@@ -39,6 +43,8 @@ class PoseOptions:
             raise InputError(f"flip: expected true or false, got {self.flip!r}")
         if not 0 < self.padding < float("inf"):
             raise InputError(f"padding: expected a positive factor, got {self.padding}")
+        if self.refine not in ("dark", "centroid"):
+            raise UnknownNameError("refine", str(self.refine), ["dark", "centroid"])
         if self.max_step is not None and not self.max_step >= 0:
             raise InputError(f"max_step: expected 0 or more heatmap cells, or None; got {self.max_step}")
 
@@ -87,7 +93,10 @@ def decode(raw: Raw, setup: Setup) -> Raw:
         rows and columns of the heatmaps.
     """
     heatmaps = raw["heatmaps"]
-    peaks_uv, scores = decode_heatmaps(heatmaps, compat=setup.compat, max_step=setup.options.max_step)
+    if setup.options.refine == "centroid":
+        peaks_uv, scores = decode_centroid(heatmaps)
+    else:
+        peaks_uv, scores = decode_heatmaps(heatmaps, compat=setup.compat, max_step=setup.options.max_step)
     grid_hw = torch.tensor(heatmaps.shape[-2:], device=heatmaps.device).expand(len(heatmaps), 2)
     return {"peaks_uv": peaks_uv, "scores": scores, "grid_hw": grid_hw}
 

@@ -29,8 +29,8 @@ class PoseOptions:
         flip: also run the mirrored input and average both heatmaps, as the published numbers do; twice the time.
         padding: factor on the person boxes' width and height.
         refine: how points are placed between cells: "dark" as released, or "centroid", for networks with coarse maps.
-        max_step: of "dark": longest refinement in heatmap cells, beyond which a point stays at its heatmap's largest cell; None:
-            no limit, as released.
+        max_step: of "dark": longest refinement in heatmap cells, beyond which a point stays at its heatmap's largest
+            cell; None: no limit, as released.
     """
 
     flip: bool = True

@@ -73,6 +73,8 @@ def evaluate(
     if detector is not None and "pose" not in names:
         raise InputError("--detector is for pose; the other tasks work on whole pictures")
     for file in (as_json, page):
+        if file is not None and file.is_dir():
+            raise InputError(f"{file}: is a folder; expected a file to write to")
         if file is not None:
             make_folder(file.parent)
     processes = join()

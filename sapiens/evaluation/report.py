@@ -134,16 +134,15 @@ def save_json(reports: Sequence[Report], path: str | Path, *, machine: str = "")
 
 
 def summary(reports: Sequence[Report]) -> list[dict[str, Any]]:
-    """Rows of a short table: the numbers that a task shows, of the network and of the best trivial answer."""
+    """Rows of a short table: the numbers that a task shows, of the network and of trivial answers."""
     rows = []
     for report in reports:
         for name, good in get_yardstick(report.task).shown.items():
             row: dict[str, Any] = {"data": report.data, "task": report.task, "number": name, "good": good}
             # "sapiens2_nano_seg": one column serves the networks of one size.
             row[report.model.removesuffix(f"_{report.task}")] = report.metrics[name]
-            rivals = {k: v[name] for k, v in report.trivial.items() if not math.isnan(v[name])}
-            if rivals:
-                best = (max if good == "high" else min)(rivals, key=rivals.__getitem__)
-                row |= {"trivial": rivals[best], "answer": best}
+            told = {answer: numbers[name] for answer, numbers in report.trivial.items()}
+            if told:
+                row["trivial answers"] = ", ".join(f"{answer} {value:.4g}" for answer, value in told.items())
             rows.append(row)
     return rows

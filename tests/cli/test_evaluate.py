@@ -101,7 +101,7 @@ def test_evaluate__all_on_the_held_out_sets(monkeypatch, tmp_path):
     assert all(report["trivial"] for report in content["reports"])
     machine, empty, head, *rows = outcome.stdout.splitlines()
     assert (machine, empty) == (content["machine"], "")
-    assert head.split() == ["data", "task", "number", "good", "sapiens2_nano", "trivial", "answer"]
+    assert head.split() == ["data", "task", "number", "good", "sapiens2_nano", "trivial", "answers"]
     assert len([row for row in rows if "mean_deg" in row and row.startswith("one person")]) == 2
 
 
@@ -113,6 +113,7 @@ def test_evaluate__all_on_the_held_out_sets(monkeypatch, tmp_path):
         ("unknown task", ("segg",), "unknown task 'segg'"),
         ("no such data", ("seg", "--data", "gone/parts"), "no such file or folder"),
         ("no such format", ("seg", "--data", "labelz:x"), "unknown data format"),
+        ("a folder to write to", ("seg", "--json", "."), "is a folder"),
         ("unknown option", ("seg", "-O", "flop=1"), "unknown option 'flop'"),
         ("detector of another task", ("seg", "--detector", "parts"), "--detector is for pose"),
         ("held-out sets have their own", ("seg", "--baseline-data", "synth:count=3"), "--baseline-data"),

@@ -92,10 +92,15 @@ def test_page__shows_the_numbers_of_classes_as_rows():
     assert "<td>normals/mean_deg</td>" in make_page([report(metrics={**NUMBERS, "normals/mean_deg": 1.0}, trivial={})])
 
 
-def test_summary__takes_the_best_trivial_answer():
-    row = next(row for row in summary([report()]) if row["number"] == "miou")
-    assert row == {
-        "data": "parts & <more>", "task": "seg", "number": "miou", "good": "high",
-        "sapiens2_nano": 0.5, "trivial": 0.2, "answer": "majority class",
-    }  # fmt: skip
-    assert "trivial" not in next(row for row in summary([report()]) if row["number"] == "boundary_f")
+def test_summary__shows_trivial_answers_beside():
+    rows = {row["number"]: row for row in summary([report()])}
+    assert list(rows) == ["miou_common", "miou", "macc", "aacc", "boundary_f"]
+    assert rows["miou"] == {
+        "data": "parts & <more>",
+        "task": "seg",
+        "number": "miou",
+        "good": "high",
+        "sapiens2_nano": 0.5,
+        "trivial answers": "mean map 0.1, majority class 0.2",
+    }
+    assert "trivial answers" not in summary([report(trivial={})])[0]

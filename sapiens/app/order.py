@@ -81,8 +81,8 @@ def read_order(headers: Headers, body: bytes, limits: Limits) -> Order:
         image=image,
         name=_name(_text(fields, "name")),
         size=_text(fields, "size") or None,
-        options=_options(fields.get("options")),
-        boxes=_boxes(fields.get("boxes"), limits),
+        options=_options(fields.get("options", {})),
+        boxes=_boxes(fields["boxes"], limits) if "boxes" in fields else None,
         whole_image=_flag(fields, "whole_image"),
         mask=_text(fields, "mask") or None,
         keep=_flag(fields, "keep"),
@@ -131,10 +131,10 @@ def _parse(text: str | bytes, name: str) -> Any:
 
 
 def _text(fields: Mapping[str, Any], name: str) -> str:
-    value = fields.get(name)
-    if value is not None and not isinstance(value, str):
+    value = fields.get(name, "")
+    if not isinstance(value, str):
         raise RefusedError(400, f"{name}: expected text, got {_shown(value)}")
-    return value or ""
+    return value
 
 
 def _name(given: str) -> str:
@@ -153,16 +153,12 @@ def _flag(fields: Mapping[str, Any], name: str) -> bool:
 
 
 def _options(value: Any) -> dict[str, Any]:
-    if value is None:
-        return {}
     if not isinstance(value, dict):
         raise RefusedError(400, f"options: expected an object, got {_shown(value)}", '{"flip": false}')
     return value
 
 
-def _boxes(value: Any, limits: Limits) -> npt.NDArray[np.float32] | None:
-    if value is None:
-        return None
+def _boxes(value: Any, limits: Limits) -> npt.NDArray[np.float32]:
     if not isinstance(value, list) or not all(_is_box(box) for box in value):
         raise RefusedError(400, f"boxes: expected a list of [x0, y0, x1, y1], got {_shown(value)}")
     if len(value) > limits.max_people:

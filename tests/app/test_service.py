@@ -279,7 +279,7 @@ class Held(Shelf):
 
 
 def test_limits__full_is_429_and_late_is_504() -> None:
-    limits = Limits(max_requests=2, answer_s=3)
+    limits = Limits(max_requests=2, answer_s=2)
     shelf = Held(limits)
     shelf.go.set()
     with running(limits, shelf=shelf) as client:

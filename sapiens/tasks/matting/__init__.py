@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sapiens.tasks.base import Export, Task
 from sapiens.tasks.matting.config import RELEASED
-from sapiens.tasks.matting.formats import write_alpha, write_alpha_picture, write_cutout
+from sapiens.tasks.matting.formats import write_alpha, write_alpha_picture, write_cutout, write_premultiplied
 from sapiens.tasks.matting.head import build_head
 from sapiens.tasks.matting.process import forward, postprocess, preprocess
 from sapiens.tasks.matting.result import MattingResult
@@ -21,6 +21,7 @@ TASK = Task(
     exports={
         "alpha": Export(".png", write_alpha_picture),
         "cutout": Export(".png", write_cutout),
+        "premultiplied": Export(".png", write_premultiplied),
         "npy": Export("_alpha.npy", write_alpha),
     },
 )

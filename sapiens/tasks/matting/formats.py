@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from sapiens.drawing.palette import to_picture
 from sapiens.imaging.write import atomic_path, write_image
 from sapiens.tasks.matting.result import MattingResult
 
@@ -26,3 +27,12 @@ def write_cutout(result: MattingResult, path: Path) -> Path:
     """The person on transparency: RGBA with straight colours; those of the picture if the network predicts none."""
     colours = result if result.foreground is not None else result.with_picture_colours()
     return write_image(path, colours.cutout())
+
+
+def write_premultiplied(result: MattingResult, path: Path) -> Path:
+    """The person on transparency with premultiplied colours, as predicted.
+
+    PNG foresees straight colours only: this is for programs that are told what they read.
+    """
+    colours = result if result.foreground is not None else result.with_picture_colours()
+    return write_image(path, to_picture(np.dstack([colours.foreground, colours.alpha]), rounded=True))

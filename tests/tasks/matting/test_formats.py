@@ -46,3 +46,10 @@ def test_cutout__alpha_only_takes_the_picture(tmp_path):
     image = random_picture((2, 3))
     with Image.open(write("cutout", make(None, image), tmp_path)) as stored:
         np.testing.assert_array_equal(np.asarray(stored)[1, :, :3], image[1])
+
+
+def test_premultiplied__colours_as_predicted(tmp_path):
+    result = make(COLOUR * ALPHA[..., None])
+    with Image.open(write("premultiplied", result, tmp_path)) as stored:
+        np.testing.assert_array_equal(np.asarray(stored)[..., :3], np.rint(result.foreground * 255))
+        np.testing.assert_array_equal(np.asarray(stored)[..., 3], result.cutout()[..., 3])

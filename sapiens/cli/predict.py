@@ -10,17 +10,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from sapiens.cli.assemble import find_masks, load_predictors, make_follower, make_steadier, pick_devices
 from sapiens.cli.console import progress, say
 from sapiens.cli.report import Report
 from sapiens.errors import InputError, SapiensError
 
 if TYPE_CHECKING:
     from sapiens.inference.clips import Clip
-    from sapiens.inference.follow import Follower
-    from sapiens.inference.item import MaskOf, Source
-    from sapiens.inference.people import PeopleFinder
-    from sapiens.inference.predictor import Predictor
-    from sapiens.inference.steady import Steadier
+    from sapiens.inference.item import Source
 
 
 def register(app: typer.Typer) -> None:
@@ -63,6 +60,9 @@ def predict(
     ] = None,
     side_by_side: Annotated[bool, typer.Option(help="Pictures as [input | result].")] = False,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
+    devices: Annotated[
+        str | None, typer.Option(help="Several GPUs at once, as 0,1: one worker each, one output.")
+    ] = None,
     dtype: Annotated[str, typer.Option(help="auto, float32, bfloat16, float16.")] = "auto",
     compat: Annotated[str, typer.Option(help="default, or reference: every number as the original.")] = "default",
     batch_size: Annotated[int | None, typer.Option(min=1, help="Network inputs per pass.")] = None,
@@ -114,11 +114,12 @@ def predict(
     # The task that makes the masks runs before those that use them, wherever it was named.
     first = [mask] if mask in ("seg", "matting") else []
     order = first + [name for name in names if name not in first]
-    settings: dict[str, Any] = {"device": device, "dtype": dtype, "compat": compat, "batch_size": batch_size}
-    predictors = _load(order, size, weights or [], detector, option or [], settings)
-    finder = _follower(predictors, boxes, whole_image, detect_every, subject)
-    steadier = _steadier(predictors, smooth, bool(found.clips))
-    masks = _mask(mask)
+    settings: dict[str, Any] = {"dtype": dtype, "compat": compat, "batch_size": batch_size}
+    chosen = pick_devices(device, devices)
+    predictors = load_predictors(order, size, _per_task(weights or [], order), detector, option or [], chosen, settings)
+    finder = make_follower(predictors, boxes, whole_image, detect_every, subject)
+    steadier = make_steadier(predictors, smooth, bool(found.clips))
+    masks = find_masks(mask)
     report = Report(as_json=as_json, quiet=quiet)
     manifest = Manifest(
         out,
@@ -189,27 +190,6 @@ def make_folder(out: Path) -> None:
         raise InputError(f"{out}: this output folder is not writable")
 
 
-def _load(
-    names: list[str],
-    size: str | None,
-    weights: list[str],
-    detector: str | None,
-    options: list[str],
-    settings: dict[str, Any],
-) -> list[Predictor]:
-    from sapiens.cli.options import task_options
-    from sapiens.inference.predictor import load
-    from sapiens.tasks import get_task
-
-    by_task = _per_task(weights, names)
-    chosen = task_options(options, [get_task(name) for name in names])
-    predictors = []
-    for name in names:
-        extra: dict[str, Any] = {"detector": detector} if get_task(name).top_down else {}
-        predictors.append(load(name, size, weights=by_task.get(name), **settings, **extra, **chosen[name]))
-    return predictors
-
-
 def _per_task(weights: list[str], names: list[str]) -> dict[str, str]:
     chosen: dict[str, str] = {}
     for text in weights:
@@ -221,54 +201,3 @@ def _per_task(weights: list[str], names: list[str]) -> dict[str, str]:
         else:
             raise InputError(f"--weights {text}: say which task it is for", hint=f"--weights {names[0]}={text}")
     return chosen
-
-
-def _follower(
-    predictors: list[Predictor], boxes: Path | None, whole_image: bool, every: int, subject: str
-) -> Follower | None:
-    from sapiens.inference.follow import Follower, Subject
-
-    chosen = Subject.parse(subject)
-    top_down = next((p for p in predictors if p.task.top_down), None)
-    if top_down is not None:
-        return Follower(_finder(top_down, boxes, whole_image), every=every, subject=chosen)
-    if boxes is not None or whole_image:
-        raise InputError("--boxes and --whole-image are for pose; the other tasks work on whole pictures")
-    if every != 1 or chosen.kind != "all":
-        raise InputError("--detect-every and --subject are for pose; the other tasks work on whole pictures")
-    return None
-
-
-def _steadier(predictors: list[Predictor], smooth: bool, clips: bool) -> Steadier | None:
-    from sapiens.inference.steady import Steadier, has_keypoints
-
-    if not smooth:
-        return None
-    if not any(has_keypoints(p.task) for p in predictors):
-        raise InputError("--smooth is for pose; the other tasks have no keypoints")
-    if not clips:
-        raise InputError(
-            "--smooth is for clips, and there is none among the inputs",
-            hint="--sequence takes the pictures of a folder as one",
-        )
-    return Steadier()
-
-
-def _finder(top_down: Predictor, boxes: Path | None, whole_image: bool) -> PeopleFinder:
-    if boxes is None:
-        finder = top_down.people_finder(whole_image=whole_image)
-        if not whole_image:
-            finder.load()
-        return finder
-    from sapiens.detection import load_boxes
-
-    table = load_boxes(boxes)
-    return top_down.people_finder(boxes=lambda item: table.lookup(item.source.id), whole_image=whole_image)
-
-
-def _mask(mask: str | None) -> MaskOf | None:
-    if mask is None:
-        return None
-    from sapiens.inference.masks import mask_from_path, mask_from_task
-
-    return mask_from_task(mask) if mask in ("seg", "matting") else mask_from_path(Path(mask))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import torch
@@ -22,37 +23,46 @@ class _Open:
     parts: list[Raw] = field(default_factory=list)
 
 
+_Batch = list[tuple[_Open, Prepared]]
+
+
 def in_batches(items: Iterator[Item], predictor: TaskRunner) -> Iterator[Item]:
     """Run the network over the items' prepared inputs, `predictor.batch_size` at a time; items keep their order.
 
     An item's raw outputs are collected on it; an item without inputs (an error, nobody found) just waits its turn. In
     reference mode a batch never spans two pictures, as in the original. An error of `items` comes after the items
-    before it, which are finished first.
+    before it, which are finished first. With `predictor.workers` above 1 so many passes run at once, in threads.
     """
     opened: deque[_Open] = deque()
     queue: deque[tuple[_Open, Prepared]] = deque()
+    passes = _Passes(predictor)
     per_picture = predictor.setup.compat == "reference"
 
     failure: Exception | None = None
-    while True:
-        try:
-            item = next(items, None)
-        except Exception as error:  # noqa: BLE001 - delivered below, after the items that came before it
-            failure, item = error, None
-        if item is None:
-            break
-        inputs = item.prepared if item.error is None else []
-        entry = _Open(item, len(inputs))
-        opened.append(entry)
-        queue.extend((entry, p) for p in inputs)
-        yield from _ready(opened, predictor)
-        while len(queue) >= predictor.batch_size or (per_picture and queue):
-            _run_one(queue, predictor, len(queue) if per_picture else predictor.batch_size)
-            # Handed on before the next pass, which may fail.
+    try:
+        while True:
+            try:
+                item = next(items, None)
+            except Exception as error:  # noqa: BLE001 - delivered below, after the items that came before it
+                failure, item = error, None
+            if item is None:
+                break
+            inputs = item.prepared if item.error is None else []
+            entry = _Open(item, len(inputs))
+            opened.append(entry)
+            queue.extend((entry, p) for p in inputs)
             yield from _ready(opened, predictor)
-    while queue:
-        _run_one(queue, predictor, predictor.batch_size)
-        yield from _ready(opened, predictor)
+            while len(queue) >= predictor.batch_size or (per_picture and queue):
+                passes.run(_take(queue, len(queue) if per_picture else predictor.batch_size))
+                # Handed on before the next pass, which may fail.
+                yield from _ready(opened, predictor)
+        while queue:
+            passes.run(_take(queue, predictor.batch_size))
+            yield from _ready(opened, predictor)
+        while passes.finish_one():
+            yield from _ready(opened, predictor)
+    finally:
+        passes.close()
     if failure is not None:
         raise failure
 
@@ -63,13 +73,54 @@ def _ready(opened: deque[_Open], predictor: TaskRunner) -> Iterator[Item]:
         yield _close(opened.popleft(), predictor)
 
 
-def _run_one(queue: deque[tuple[_Open, Prepared]], predictor: TaskRunner, size: int) -> None:
-    batch = [queue.popleft() for _ in range(min(size, len(queue)))]
-    try:
-        raw = predictor.forward([prepared for _, prepared in batch])
-    except Exception as error:
-        error.add_note("while working on " + ", ".join(dict.fromkeys(entry.item.source.id for entry, _ in batch)))
-        raise
+def _take(queue: deque[tuple[_Open, Prepared]], size: int) -> _Batch:
+    return [queue.popleft() for _ in range(min(size, len(queue)))]
+
+
+class _Passes:
+    """Passes through the network: at once on this thread, or several at a time in others, finished in order."""
+
+    def __init__(self, predictor: TaskRunner) -> None:
+        self._predictor = predictor
+        self._workers: int = getattr(predictor, "workers", 1)
+        self._pool = ThreadPoolExecutor(self._workers, "sapiens-network") if self._workers > 1 else None
+        self._started: deque[tuple[_Batch, Future[Raw]]] = deque()
+
+    def run(self, batch: _Batch) -> None:
+        """Start a pass; one more than there are workers waits for the oldest."""
+        if self._pool is None:
+            _deliver(batch, self._named(batch, lambda: self._forward(batch)))
+            return
+        self._started.append((batch, self._pool.submit(self._forward, batch)))
+        if len(self._started) > self._workers:
+            self.finish_one()
+
+    def finish_one(self) -> bool:
+        """Wait for the oldest pass; whether there was one."""
+        if not self._started:
+            return False
+        batch, future = self._started.popleft()
+        _deliver(batch, self._named(batch, future.result))
+        return True
+
+    def close(self) -> None:
+        """Start nothing more; a pass that runs ends by itself."""
+        if self._pool is not None:
+            self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _forward(self, batch: _Batch) -> Raw:
+        return self._predictor.forward([prepared for _, prepared in batch])
+
+    @staticmethod
+    def _named(batch: _Batch, get: Callable[[], Raw]) -> Raw:
+        try:
+            return get()
+        except Exception as error:
+            error.add_note("while working on " + ", ".join(dict.fromkeys(entry.item.source.id for entry, _ in batch)))
+            raise
+
+
+def _deliver(batch: _Batch, raw: Raw) -> None:
     for row, (entry, _) in enumerate(batch):
         entry.parts.append({name: tensor[row : row + 1] for name, tensor in raw.items()})
         entry.missing -= 1

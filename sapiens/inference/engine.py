@@ -50,7 +50,7 @@ def run(
         items in input order, each finished or with its error. Close it (`contextlib.closing`) if it may be left early.
     """
     flattened = _flattened(sources)
-    ahead = 2 + max((p.batch_size for p in predictors), default=1)
+    ahead = 2 + max((p.batch_size * getattr(p, "workers", 1) for p in predictors), default=1)
     items: Iterator[Item] = (Item(source, index) for index, source in enumerate(flattened))
     stages: list[Iterator[Any]] = [flattened, items]
     try:

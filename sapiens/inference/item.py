@@ -95,7 +95,7 @@ class Item:
 
 
 class TaskRunner(Protocol):
-    """A task at work, as the engine sees it; `Predictor` is one.
+    """A task at work, as the engine sees it; `Predictor` is one, and `Fleet`, which also has `workers`.
 
     Attributes:
         task, setup: what to do.

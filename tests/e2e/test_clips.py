@@ -170,6 +170,17 @@ def test_predict__from_a_server(people: Path, tmp_path: Path) -> None:
     assert len(list(read_video(tmp_path / "out/seg/people.mp4"))) == 8
 
 
+def test_predict__several_devices_one_output(people: Path, tmp_path: Path) -> None:
+    arguments = ["predict", "pose", people, "--whole-image", "--save", "jsonl", *NANO[:4]]
+    for name, devices in (("one", ["--device", "cpu"]), ("two", ["--devices", "cpu,cpu"])):
+        result = sapiens_cli(*arguments, "-o", tmp_path / name, *devices)
+        assert result.exit_code == 0, result.output
+    one, two = ((tmp_path / name / "pose/people.jsonl").read_text() for name in ("one", "two"))
+    assert one == two
+    both = sapiens_cli(*arguments, "-o", tmp_path / "both", "--device", "cpu", "--devices", "0,1")
+    assert "expected one of the two" in both.shown
+
+
 def start(*arguments: object) -> subprocess.Popen:
     code = "from sapiens.cli.main import main; main()"
     environment = os.environ | {"OMP_NUM_THREADS": "1"}

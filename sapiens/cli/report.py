@@ -71,7 +71,7 @@ class Report:
     def _say_clip(self, outcome: ClipOutcome) -> None:
         """What the frames of a clip had to say is said once."""
         name = outcome.clip.id
-        total = outcome.frames + outcome.failures
+        total = outcome.frames
         for (clip, note), count in list(self._clip_notes.items()):
             if clip == name:
                 self._notes(f"{name}: {note}" + ("" if count >= total else f" (in {count} of {total} frames)"))

@@ -192,7 +192,8 @@ def _decoded(container: InputContainer, stream: VideoStream, faults: _Faults) ->
         try:
             packet = next(packets, None)
         except (av.error.FFmpegError, OSError) as error:
-            faults.ended, packet = _reason(error), None
+            silent = isinstance(error, av.error.ExitError)  # what FFmpeg calls its timeout
+            faults.ended, packet = f"silent for {TIMEOUT_S:g} s" if silent else _reason(error), None
         try:
             yield from stream.decode(packet)
         except (av.error.EOFError, EOFError):
@@ -228,21 +229,20 @@ def _report(
     """Raise if the clip was not decoded whole."""
     reasons = []
     if faults.packets:
-        reasons.append(f"{faults.packets} packets could not be decoded")
+        reasons.append(f"{_count(faults.packets, 'packet')} could not be decoded")
     if faults.corrupt:
-        reasons.append(f"{len(faults.corrupt)} frames are damaged (the first is {faults.corrupt[0]})")
+        reasons.append(f"{_count(len(faults.corrupt), 'frame')} came damaged (the first is {faults.corrupt[0]})")
     missing = 0 if live else _missing(container, stream)
     if faults.ended is not None:
         reasons.append(f"it stopped ({faults.ended})")
     elif missing:
-        reasons.append(f"the file is cut off, {missing} frames are missing at its end")
+        reasons.append(f"the file is cut off, {_count(missing, 'frame')} short of its end")
     elif not live and _ends_early(container, stream, end_s):
         reasons.append("it ends earlier than it announces")
     if count == 0 and not reasons:
         reasons.append("it holds no frame")
     if reasons:
-        done = f"{count} frames were decoded" if count else "no frame was decoded"
-        raise InputError(f"{name}: {', and '.join(reasons)}; {done}")
+        raise InputError(f"{name}: {', and '.join(reasons)}; decoded: {_count(count, 'frame')}")
 
 
 def _missing(container: InputContainer, stream: VideoStream) -> int:
@@ -260,6 +260,10 @@ def _ends_early(container: InputContainer, stream: VideoStream, end_s: float | N
         return False
     frame_s = 1 / float(stream.average_rate or _USUAL_RATE)
     return start + length - end_s > max(0.5, 3 * frame_s)
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number} {word}" + ("" if number == 1 else "s")
 
 
 def _reason(error: BaseException) -> str:

@@ -228,6 +228,64 @@ def test_resume__after_a_kill_exactly_what_is_missing(tmp_path: Path) -> None:
     assert len({line["input"] for line in lines(tmp_path / "out/manifest.jsonl")}) == 60
 
 
+def test_resume__a_clip_killed_half_way_is_whole_in_the_end(tmp_path: Path) -> None:
+    clip = write_clip(tmp_path / "long.mp4", np.tile(plain_frames(20, 48, 64), (4, 1, 1, 1)))
+    arguments = ["predict", "seg", clip, "-o", tmp_path / "out", *NANO]
+    process = start(*arguments)
+    wait_for(tmp_path / "out/manifest.jsonl", 10, process)
+    os.kill(process.pid, signal.SIGKILL)
+    process.communicate()
+    left = [name for name in files(tmp_path / "out") if Path(name).name.startswith(".")]
+    assert left
+    assert not (tmp_path / "out/seg/long.mp4").exists()
+    result = sapiens_cli(*arguments, "--resume")
+    assert result.exit_code == 0, result.output
+    assert files(tmp_path / "out") == ["manifest.jsonl", "seg/long.jsonl", "seg/long.mp4"]
+    assert len(list(read_video(tmp_path / "out/seg/long.mp4"))) == 80
+    assert [row["frame"] for row in lines(tmp_path / "out/seg/long.jsonl")] == list(range(80))
+
+
+def test_predict__camera_that_stops_keeps_what_it_gave_exit_1(tmp_path: Path, monkeypatch) -> None:
+    class Camera:
+        given = 0
+
+        def __init__(self, number: int) -> None:
+            return
+
+        def isOpened(self) -> bool:  # noqa: N802 - OpenCV's name
+            return True
+
+        def read(self):
+            self.given += 1
+            time.sleep(0.01)
+            return self.given <= 6, np.full((48, 64, 3), 90, np.uint8)
+
+        def release(self) -> None:
+            return
+
+    monkeypatch.setattr("cv2.VideoCapture", Camera)
+    result = sapiens_cli("predict", "seg", "camera:0", "-o", tmp_path / "out", *NANO)
+    assert result.exit_code == 1
+    assert "camera:0: the camera stopped after 6 frames" in result.stderr
+    assert len(list(read_video(tmp_path / "out/seg/camera_0.mp4"))) == 6
+    assert len(lines(tmp_path / "out/seg/camera_0.jsonl")) == 6
+
+
+def test_predict__masks_of_frames_are_named_like_their_files(people: Path, tmp_path: Path) -> None:
+    (tmp_path / "masks").mkdir()
+    for n in range(3):
+        mask = np.zeros((96, 128), np.uint8)
+        mask[:, : 20 * (n + 1)] = 255
+        Image.fromarray(mask).save(tmp_path / f"masks/people.{n:06d}.png")
+    result = sapiens_cli("predict", "normal", people, "-o", tmp_path / "out", "--frames", ":4", "--save", "npz",
+                         "--mask", tmp_path / "masks", *NANO)  # fmt: skip
+    assert result.exit_code == 0, result.output
+    for n in range(3):
+        saved = sapiens.load_result(tmp_path / f"out/normal/people/people.{n:06d}.npz")
+        assert saved.mask.sum() == 96 * 20 * (n + 1)
+    assert "(in 1 of 4 frames)" in result.stderr
+
+
 def complete_lines(path: Path) -> list[str]:
     return [line for line in path.read_text().splitlines(keepends=True) if line.endswith("\n")]
 

@@ -1,7 +1,9 @@
 """Reading clips: every frame upright and on time, ranges, faults said at the end."""
 
 import http.server
+import socket
 import threading
+import time
 from functools import partial
 from pathlib import Path
 
@@ -10,6 +12,7 @@ import pytest
 from helpers_clips import level, plain_frames, write_clip
 
 from sapiens.errors import InputError
+from sapiens.imaging import video
 from sapiens.imaging.frame_range import FrameRange
 from sapiens.imaging.video import is_network, is_video, probe, read_video
 
@@ -130,7 +133,7 @@ def test_read__cut_off_file_gives_what_decodes_then_says_what_is_missing(tmp_pat
     assert 8 <= len(frames) < 30
     assert f"{cut}: " in error
     assert "cut off" in error
-    assert f"{len(frames)} frames were decoded" in error
+    assert f"decoded: {len(frames)} frames" in error
 
 
 def test_read__cut_off_matroska_ends_early(tmp_path: Path) -> None:
@@ -220,6 +223,30 @@ def test_read__http_address(tmp_path: Path) -> None:
     assert [level(f.image) for f in frames] == list(range(10))
     assert frames[0].path is None
     assert "b.mp4: no clip that FFmpeg can open" in missing
+
+
+def test_read__stream_that_falls_silent_gives_what_came_and_says_so(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(video, "TIMEOUT_S", 0.7)
+    data = write_clip(tmp_path / "a.ts", noisy(40), codec="mpeg2video", options={"qmax": "8"}).read_bytes()
+    over = threading.Event()
+
+    def serve(server: socket.socket) -> None:
+        with server.accept()[0] as connection:
+            connection.recv(4096)
+            head = f"HTTP/1.1 200 OK\r\nContent-Type: video/mp2t\r\nContent-Length: {len(data)}\r\n\r\n"
+            connection.sendall(head.encode() + data[: len(data) // 2])
+            over.wait(20)
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=serve, args=(server,))
+        thread.start()
+        begin = time.monotonic()
+        frames, error = drain(f"http://127.0.0.1:{server.getsockname()[1]}/live")
+        over.set()
+        thread.join()
+    assert 10 < len(frames) < 40
+    assert "it stopped (silent for 0.7 s)" in error
+    assert time.monotonic() - begin < 5
 
 
 def test_is_network__addresses_and_files() -> None:

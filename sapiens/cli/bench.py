@@ -17,6 +17,7 @@ SUBJECTS = {
     "startup": "import and --help",
     "detect": "person detectors at their own input sizes",
     "synth": "procedural people rendered with all truth",
+    "train": "updates of nano with each way to tune: time and memory",
 }
 
 

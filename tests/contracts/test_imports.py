@@ -53,6 +53,8 @@ ALLOWED = {
     },
     "bench": {
         "training",
+        "config",
+        "datasets",
         "synth",
         "inference",
         "tasks",

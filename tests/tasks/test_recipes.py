@@ -17,6 +17,7 @@ def test_recipe__every_size_can_be_trained(task, size) -> None:
     made = recipe(task, size)
     assert (made.task, made.size, made.input_hw) == (task, size, SIZES[size].input_hw)
     get_task(task).options(**made.options)
+    assert [type(part).__name__ for part in (made.augment, made.loss)] == ["AugmentConfig", "LossConfig"]
 
 
 @pytest.mark.parametrize(

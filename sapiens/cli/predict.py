@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
-from contextlib import closing
+from collections.abc import Callable, Generator, Sequence
+from contextlib import AbstractContextManager, closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,7 +17,10 @@ from sapiens.errors import InputError, SapiensError
 
 if TYPE_CHECKING:
     from sapiens.inference.clips import Clip
-    from sapiens.inference.item import Source
+    from sapiens.inference.fleet import Fleet
+    from sapiens.inference.item import Item, Source
+    from sapiens.inference.outputs import Outputs
+    from sapiens.inference.predictor import Predictor
 
 
 def register(app: typer.Typer) -> None:
@@ -121,21 +124,15 @@ def predict(
     steadier = make_steadier(predictors, smooth, bool(found.clips))
     masks = find_masks(mask)
     report = Report(as_json=as_json, quiet=quiet)
-    manifest = Manifest(
-        out,
-        {
-            "tasks": names,
-            **{f"{p.task.name} model": f"{p.name} in {p.dtype_name}" for p in predictors},
-            **{f"{p.task.name} options": str(p.setup.options) for p in predictors if p.setup.options is not None},
-            "compat": compat, "save": kinds, "side_by_side": side_by_side,
-            "boxes": _absolute(boxes), "detector": detector, "whole_image": whole_image,
-            "mask": mask if mask in ("seg", "matting") else _absolute(mask), "max_pixels": max_pixels,
-            "frames": str(taken) if taken is not None else None, "fps": fps, "sequence": sequence,
-            "detect_every": detect_every, "subject": subject, "smooth": smooth,
-        },
-        {p.task.name: p.digest for p in predictors},
-        resume=resume,
-    )  # fmt: skip
+    choices = {
+        "tasks": names, "compat": compat, "save": kinds, "side_by_side": side_by_side,
+        "boxes": _absolute(boxes), "detector": detector, "whole_image": whole_image,
+        "mask": mask if mask in ("seg", "matting") else _absolute(mask), "max_pixels": max_pixels,
+        "frames": str(taken) if taken is not None else None, "fps": fps, "sequence": sequence,
+        "detect_every": detect_every, "subject": subject, "smooth": smooth,
+    }  # fmt: skip
+    weights_used = {p.task.name: p.digest for p in predictors}
+    manifest = Manifest(out, choices | _networks(predictors), weights_used, resume=resume)
     by_frame = finder is None and steadier is None
     todo = still_to_do(found.sources, writer, manifest, by_frame=by_frame) if resume else found.sources
     outputs = Outputs(writer, manifest, report.add_clip)
@@ -143,6 +140,19 @@ def predict(
         todo, predictors, find=finder, mask=masks, refine=steadier, write=outputs.write, collect=outputs.collect
     )
     bar = progress(",".join(names), _total(todo), quiet=quiet or as_json)
+    files = _drain(run_items, outputs, report, bar)
+    if steadier is not None and not quiet:
+        say("note", f"smoothing: {steadier.report}")
+    report.close(out, files, earlier=len(found.sources) - len(todo))
+
+
+def _drain(
+    run_items: Generator[Item, None, None],
+    outputs: Outputs,
+    report: Report,
+    bar: AbstractContextManager[Callable[[], None]],
+) -> list[Path]:
+    """Move everything through the engine; returns the files of the whole run. Whatever happens, outputs are closed."""
     whole, files = False, []
     try:
         with closing(run_items) as items, bar as advance:
@@ -154,9 +164,14 @@ def predict(
         report.stop(error)
     finally:
         files = outputs.close(whole=whole)
-    if steadier is not None and not quiet:
-        say("note", f"smoothing: {steadier.report}")
-    report.close(out, files, earlier=len(found.sources) - len(todo))
+    return files
+
+
+def _networks(predictors: Sequence[Predictor | Fleet]) -> dict[str, str]:
+    """What the manifest says of the networks besides their weights."""
+    models = {f"{p.task.name} model": f"{p.name} in {p.dtype_name}" for p in predictors}
+    options = {f"{p.task.name} options": str(p.setup.options) for p in predictors if p.setup.options is not None}
+    return models | options
 
 
 def _absolute(path: str | Path | None) -> str | None:

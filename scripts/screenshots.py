@@ -18,7 +18,7 @@ sys.path.insert(0, str(ROOT / "tests"))
 from helpers_app import running  # noqa: E402
 from helpers_browser import Page, browser  # noqa: E402
 
-TABS = ("pose", "segmentation", "normals", "points", "matting", "albedo")
+TABS = ("pose", "segmentation", "normals", "points", "matting", "albedo", "features")
 
 
 def main(folder: Path) -> None:
@@ -46,6 +46,10 @@ def use(page: Page, tab: str) -> None:
         page.point("#view canvas", 316, 163)
     if tab == "segmentation":
         page.point("#view canvas", 290, 240)
+    if tab == "features":
+        page.driver.find_elements("css selector", ".example")[1].click()
+        page.wait(lambda: len(page.driver.find_elements("css selector", "#view canvas")) == 2)
+        page.point("#view canvas", 230, 130)
     if tab == "points":
         page.click_at("#view .side canvas", 272, 130)
         page.click_at("#view .side canvas", 260, 480)

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from sapiens.app.features import FeaturesResult
 from sapiens.app.refusal import RefusedError
 from sapiens.errors import UnknownNameError
 from sapiens.inference.exports import COMMON_EXPORTS
@@ -153,20 +154,24 @@ def render(task: Task, result: Result, wish: Wish) -> Answer:
 def to_json(result: Result, *, small: bool = False) -> dict[str, Any]:
     """A result as JSON.
 
-    Arrays with a value for every pixel are base64 of their little-endian bytes in C order; others are nested lists,
-    null where a number is not finite.
+    Arrays with a value for every pixel or patch are base64 of their little-endian bytes in C order; others are nested
+    lists, null where a number is not finite.
 
     Args:
         result: of any task.
         small: leave the arrays with a value for every pixel out.
     """
-    size_hw = result.meta.size_hw
     arrays = {
-        name: _array(value, value.shape[:2] == size_hw)
+        name: _array(value, _is_map(value, result))
         for name, value in result.arrays().items()
-        if not (small and value.shape[:2] == size_hw)
+        if not (small and _is_map(value, result))
     }
     return {**dataclasses.asdict(result.meta), "arrays": arrays}
+
+
+def _is_map(value: npt.NDArray[Any], result: Result) -> bool:
+    """Whether an array has a value for every pixel, or for every patch."""
+    return value.shape[:2] == result.meta.size_hw or isinstance(result, FeaturesResult)
 
 
 def _array(value: npt.NDArray[Any], per_pixel: bool) -> dict[str, Any]:

@@ -6,10 +6,10 @@ from typing import Any
 
 from sapiens._version import __version__
 from sapiens.app.answers import ARRAYS, JSON, has_json_files, kinds, media_type
+from sapiens.app.features import SERVED, served_task
 from sapiens.app.limits import Limits
 from sapiens.app.options import option_schemas
 from sapiens.app.shelf import MASK_TASKS
-from sapiens.tasks import TASKS, get_task
 
 Schema = dict[str, Any]
 
@@ -31,7 +31,7 @@ _REASONS = {
 
 def describe(limits: Limits) -> Schema:
     """The document of `GET /openapi.json`."""
-    tasks = [get_task(name) for name in TASKS]
+    tasks = [served_task(name) for name in SERVED]
     return {
         "openapi": "3.1.0",
         "info": {

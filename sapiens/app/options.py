@@ -6,8 +6,8 @@ import functools
 from collections.abc import Iterable
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
+from sapiens.app.features import served_task
 from sapiens.errors import InputError, UnknownNameError
-from sapiens.tasks import get_task
 from sapiens.tasks.base import Task
 
 _JSON_TYPES = {bool: "boolean", float: "number", str: "string", int: "integer", type(None): "null"}
@@ -40,7 +40,7 @@ def make_options(task: Task, size: str, given: Iterable[tuple[str, Any]]) -> Any
 
 @functools.cache
 def _hints(task: str) -> dict[str, Any]:
-    options = get_task(task).options
+    options = served_task(task).options
     return get_type_hints(options) if isinstance(options, type) else {}
 
 

@@ -110,13 +110,16 @@ def is_loopback(host: str) -> bool:
 
 def _listen(host: str, port: int) -> socket.socket:
     """A bound socket, so that a port in use is said in one line before anything is loaded."""
+    found: socket.socket | None = None
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
         found = socket.socket(family, socket.SOCK_STREAM)
         found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         found.bind((host, port))
         found.listen(128)
-    except (OSError, OverflowError) as error:
+    except (OSError, UnicodeError) as error:
+        if found is not None:
+            found.close()
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise InputError(f"{host}:{port}: cannot listen there ({reason})", hint="--port 0 takes a free one") from error
     return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import time
 from collections.abc import AsyncIterator
 from typing import Any
@@ -21,6 +22,7 @@ from sapiens._version import __version__
 from sapiens.app.answers import Answer, Wish, choose, render
 from sapiens.app.bodies import discard, read_body, until_gone
 from sapiens.app.desk import Desk, Job
+from sapiens.app.features import SERVED, served_task
 from sapiens.app.guard import Guard, error_response
 from sapiens.app.kept import Kept
 from sapiens.app.limits import Limits
@@ -34,7 +36,6 @@ from sapiens.app.words import task_words
 from sapiens.errors import SapiensError, UnknownNameError
 from sapiens.imaging.containers import open_container
 from sapiens.imaging.write import encode_image
-from sapiens.tasks import TASKS, get_task
 from sapiens.tasks.base import Result
 
 _SWEEP_S = 30.0
@@ -58,15 +59,15 @@ class Service:
     def warm(self) -> None:
         """Run nano once for every task that takes it by default, so that the first picture is not the slow one."""
         picture = encode_image(np.full((64, 48, 3), 128, np.uint8), ".png")
-        for task in TASKS:
+        for task in SERVED:
             if self.shelf.sizes(task)[:1] == [NANO]:
                 order = Order(picture, "warm-up")
-                self.desk.put(Job(order, self.shelf.key(task, order), time.monotonic() + self.limits.answer_s))
+                self.desk.put(Job(order, self.shelf.key(task, order), math.inf))
 
     async def predict(self, scope: Scope, receive: Receive, send: Send) -> None:
         """`POST /v1/predict/{task}`: from its first to its last byte a request has one of the places."""
         task, start = scope["path_params"]["task"], time.monotonic()
-        known = task if task in TASKS else "unknown"
+        known = task if task in SERVED else "unknown"
         if self.active >= self.limits.max_requests or self.draining:
             error = self._busy()
             await discard(Headers(scope=scope), receive, most=self.limits.max_bytes)
@@ -93,11 +94,11 @@ class Service:
         kind = request.headers.get("content-type", "")
         limit = body_limit(kind, self.limits)
         body = await read_body(request.headers, request.receive, limit=limit, seconds=self.limits.upload_s)
-        if task not in TASKS:
-            unknown = UnknownNameError("task", task, TASKS)
+        if task not in SERVED:
+            unknown = UnknownNameError("task", task, SERVED)
             raise RefusedError(404, unknown.message, unknown.hint)
         query = request.query_params
-        wish = choose(get_task(task), request.headers.get("accept"), query.get("as"), query.get("arrays"))
+        wish = choose(served_task(task), request.headers.get("accept"), query.get("as"), query.get("arrays"))
         order = await asyncio.to_thread(read_order, request.headers, body, self.limits)
         del body
         await asyncio.to_thread(_check_picture, order.image, order.name, self.limits)
@@ -107,7 +108,7 @@ class Service:
             result = await self._wait(job, request.receive)
             if order.keep:
                 self.kept.put(order, job.key, result)
-        return _response(await asyncio.to_thread(render, get_task(task), result, wish), result, wish)
+        return _response(await asyncio.to_thread(render, served_task(task), result, wish), result, wish)
 
     async def _wait(self, job: Job, receive: Receive) -> Result:
         """The job's result, unless its client leaves or its time is up first."""
@@ -154,10 +155,10 @@ class Service:
     async def task(self, request: Request) -> Response:
         """`GET /v1/tasks/{task}`: names, colours and links of what its results hold."""
         name = request.path_params["task"]
-        if name not in TASKS:
-            error = UnknownNameError("task", name, TASKS)
+        if name not in SERVED:
+            error = UnknownNameError("task", name, SERVED)
             raise RefusedError(404, error.message, error.hint)
-        return JSONResponse(task_words(get_task(name)))
+        return JSONResponse(task_words(served_task(name)))
 
     async def numbers(self, request: Request) -> Response:
         """`GET /metrics`."""

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from sapiens.app.features import BACKBONE_OF, NAME, SERVED, served_task
 from sapiens.app.limits import Limits
 from sapiens.app.options import make_options
 from sapiens.app.order import Order
@@ -20,7 +21,6 @@ from sapiens.imaging.frame import ImageU8
 from sapiens.inference.devices import pick_device
 from sapiens.inference.parts_finder import PartsFinder
 from sapiens.inference.predictor import NANO_NOTE, Predictor, load
-from sapiens.tasks import TASKS, get_task
 from sapiens.tasks.base import MaskedResult, Setup, Task
 from sapiens.weights import NANO_FILE, find_local
 
@@ -69,7 +69,7 @@ class Shelf:
 
     def sizes(self, task: str) -> list[str]:
         """The sizes of a task with weights on this machine, the one taken by default first."""
-        found = [size for size in PREFERRED if find_local(task, size) is not None]
+        found = [size for size in PREFERRED if find_local(_weights_of(task), size) is not None]
         return sorted(found, key=lambda size: size != self._size)
 
     def models(self) -> list[dict[str, Any]]:
@@ -78,13 +78,13 @@ class Shelf:
             {
                 "task": task,
                 "size": size,
-                "name": f"sapiens2_{size.replace('-', '_')}_{task}",
+                "name": _model_name(task, size),
                 "default": number == 0,
-                "loaded": (task, size) in self._loaded,
+                "loaded": (_weights_of(task), size) in self._loaded,
                 "input_hw": list(SIZES[size].input_hw),
-                "note": NANO_NOTE if find_local(task, size) == NANO_FILE else None,
+                "note": NANO_NOTE if find_local(_weights_of(task), size) == NANO_FILE else None,
             }
-            for task in TASKS
+            for task in SERVED
             for number, size in enumerate(self.sizes(task))
         ]
 
@@ -99,10 +99,10 @@ class Shelf:
             RefusedError: no such task, or a size that is not on this machine.
             InputError: an option that the task lacks or cannot have, or something the task cannot do.
         """
-        if task not in TASKS:
-            error = UnknownNameError("task", task, TASKS)
+        if task not in SERVED:
+            error = UnknownNameError("task", task, SERVED)
             raise RefusedError(404, error.message, error.hint)
-        kind, sizes = get_task(task), self.sizes(task)
+        kind, sizes = served_task(task), self.sizes(task)
         if order.size is not None and order.size not in sizes:
             raise RefusedError(
                 404, f"no {task} weights at {order.size!r} on this machine", f"there is {_listed(sizes)}"
@@ -121,23 +121,27 @@ class Shelf:
         Raises:
             WeightsError: weights that cannot be used.
         """
-        chosen = self.take(key.task, key.size)
-        if key.options:
-            options = make_options(chosen.task, key.size, key.options)
-            setup = Setup(chosen.setup.input_hw, chosen.setup.compat, options)
-            chosen = Predictor(
-                chosen.task,
-                chosen.model,
-                setup,
-                name=chosen.name,
-                digest=chosen.digest,
-                batch_size=chosen.batch_size,
-                detector=self.people,
-                notes=chosen.notes,
-            )
+        chosen = self.take(_weights_of(key.task), key.size)
+        if key.options or key.task == NAME:
+            chosen = self._variant(chosen, key)
         if key.mask is None:
             return [chosen]
         return [self.take(key.mask, self.sizes(key.mask)[0]), chosen]
+
+    def _variant(self, loaded: Predictor, key: Key) -> Predictor:
+        """A network in memory, doing something else than it was loaded for."""
+        task = served_task(key.task)
+        options = make_options(task, key.size, key.options)
+        return Predictor(
+            task,
+            loaded.model,
+            Setup(loaded.setup.input_hw, loaded.setup.compat, options),
+            name=_model_name(key.task, key.size),
+            digest=loaded.digest,
+            batch_size=loaded.batch_size,
+            detector=self.people,
+            notes=loaded.notes,
+        )
 
     def take(self, task: str, size: str) -> Predictor:
         """A network with its task's usual options."""
@@ -195,6 +199,15 @@ def _check_fit(task: Task, order: Order) -> None:
         raise InputError(f"mask: {task.name} takes none")
     if order.mask not in MASK_TASKS:
         raise UnknownNameError("mask", order.mask, MASK_TASKS)
+
+
+def _weights_of(task: str) -> str:
+    """The task whose weights a task of the service uses."""
+    return BACKBONE_OF if task == NAME else task
+
+
+def _model_name(task: str, size: str) -> str:
+    return f"sapiens2_{size}_{task}"
 
 
 def _listed(sizes: list[str]) -> str:

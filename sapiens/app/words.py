@@ -7,13 +7,14 @@ from typing import Any
 
 from sapiens.app.answers import kinds, media_type
 from sapiens.app.options import option_schemas
+from sapiens.tasks import TASKS
 from sapiens.tasks.base import MaskedResult, Task
 from sapiens.tasks.legends import get_legend
 
 
 def task_words(task: Task) -> dict[str, Any]:
     """The answer of `GET /v1/tasks/{task}`."""
-    legend = get_legend(task.name)
+    legend = get_legend(task.name) if task.name in TASKS else None
     return {
         "task": task.name,
         "title": task.title,

@@ -145,6 +145,23 @@ def test_albedo__edge_moves_by_keyboard(figures) -> None:
     assert np.abs(np.array(after[:3]) - IMAGE[240, WIDTH // 2 + 10].astype(int)).max() <= 3
 
 
+def test_features__patches_alike_across_two_pictures(figures) -> None:
+    figures.driver.find_elements("css selector", ".example")[1].click()
+    figures.wait(lambda: "astronaut" in figures.run("return document.querySelector('#view canvas')?.ariaLabel ?? ''"))
+    open_tab(figures, "features")
+    canvases = figures.run("return [...document.querySelectorAll('#view canvas')].map(c => c.ariaLabel.split(':')[0])")
+    assert canvases == ["astronaut.png", "figures.webp"]
+    figures.point(CANVAS, 256, 256)
+    told = figures.text(".readout")
+    assert told.startswith("Patch at row 9, column 7 of astronaut.png. Most alike: row ")
+    assert "of figures.webp (cosine 0." in told
+    plain = figures.pixel(CANVAS, 20, 20)
+    figures.run(
+        "const s = document.querySelector('#view select'); s.value = 'colours'; s.dispatchEvent(new Event('change'))"
+    )
+    assert figures.pixel(CANVAS, 20, 20) != plain
+
+
 CHECKS = {
     ".npz": lambda data: np.load(io.BytesIO(data)).files,
     ".npy": lambda data: np.load(io.BytesIO(data)).shape[:2] == (HEIGHT, WIDTH),

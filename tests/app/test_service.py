@@ -12,6 +12,7 @@ from helpers_app import encoded, form, picture, running, wait_for
 from PIL import Image
 
 import sapiens
+from sapiens.app.features import SERVED
 from sapiens.app.limits import Limits
 from sapiens.app.shelf import Shelf
 from sapiens.tasks import TASKS, get_task
@@ -35,6 +36,23 @@ def test_predict__json_holds_what_the_library_gives(client, task: str) -> None:
     assert set(answer.json["arrays"]) == set(wanted)
     for name, array in wanted.items():
         np.testing.assert_allclose(answer.array(name), array, rtol=1e-4, atol=1e-4, err_msg=name)
+
+
+def test_features__unit_vectors_of_every_patch_that_follow_the_picture(client) -> None:
+    answer = client.predict("features", PNG)
+    features = answer.array("features")
+    assert answer.json["model"] == "sapiens2_nano_features"
+    assert features.shape == (16, 12, 128)
+    np.testing.assert_allclose(np.linalg.norm(features, axis=-1), 1, atol=1e-5)
+    other = client.predict("features", encoded(picture(2))).array("features")
+    same = client.predict("features", PNG).array("features")
+    assert (features * same).sum(-1).min() > 0.999 > (features * other).sum(-1).mean()
+    assert client.predict("features", PNG, {"mask": "seg"}).status == 400
+
+
+@pytest.mark.parametrize("kind", ["picture", "npz"])
+def test_features__as_files(client, kind) -> None:
+    assert client.predict("features", PNG, query=f"?as={kind}").status == 200
 
 
 def test_predict__base64_equals_form(client) -> None:
@@ -232,7 +250,7 @@ def test_predict__small_arrays_only(client) -> None:
 def test_other_endpoints(client) -> None:
     assert client.get("/health").json["status"] == "ok"
     models = client.get("/v1/models").json["models"]
-    assert {m["task"] for m in models if m["size"] == "nano" and m["note"]} == set(TASKS)
+    assert {m["task"] for m in models if m["size"] == "nano" and m["note"]} == set(SERVED)
     legend = client.get("/v1/tasks/pose").json["legend"]
     assert len(legend["names"]) == len(legend["colours_rgb"]) == 308
     assert max(index for _, indices in legend["sets"] for index in indices) == 307
@@ -283,7 +301,7 @@ def test_limits__full_is_429_and_late_is_504() -> None:
     shelf = Held(limits)
     shelf.go.set()
     with running(limits, shelf=shelf) as client:
-        wait_for(lambda: len(shelf.asked) == len(TASKS) and not len(client.service.desk))
+        wait_for(lambda: len(shelf.asked) == len(SERVED) and not len(client.service.desk))
         shelf.go.clear()
         shelf.entered.clear()
         found = []
@@ -306,7 +324,7 @@ def test_client_gone__is_dropped_before_the_network_sees_it() -> None:
     shelf = Held(limits)
     shelf.go.set()
     with running(limits, shelf=shelf) as client:
-        wait_for(lambda: len(shelf.asked) == len(TASKS) and not len(client.service.desk))
+        wait_for(lambda: len(shelf.asked) == len(SERVED) and not len(client.service.desk))
         shelf.go.clear()
         shelf.entered.clear()
         first = threading.Thread(target=lambda: client.predict("seg", PNG))

@@ -48,14 +48,14 @@ export const getExample = async (name) => (await ask(`static/${name}`)).blob();
  * One prediction, kept by the server for a while so that another form of it costs nothing.
  * `form` is a kind of /v1/tasks/{task}, or "json".
  */
-export async function predict(task, picture, settings, form, signal, arrays = "all") {
+export async function predict(task, picture, settings, form, signal) {
   const body = new FormData();
   body.append("image", picture.blob, picture.name);
   body.append("keep", "true");
   for (const [name, value] of Object.entries(settings)) if (value) body.append(name, value);
   for (;;) {
     try {
-      return await ask(`v1/predict/${task}?as=${form}&arrays=${arrays}`, { method: "POST", body, signal });
+      return await ask(`v1/predict/${task}?as=${form}`, { method: "POST", body, signal });
     } catch (error) {
       if (error.status !== 429) throw error;
       await new Promise((resolve) => setTimeout(resolve, 1000));

@@ -3,6 +3,7 @@
 import { getExample, getModels, getTask, predict, ServerError, setToken, takeToken } from "./client.js";
 import { openPicture, watchSources } from "./pictures.js";
 import * as albedo from "./albedo.js";
+import * as features from "./features.js";
 import * as matting from "./matting.js";
 import * as normals from "./normals.js";
 import * as points from "./points.js";
@@ -10,7 +11,7 @@ import * as pose from "./pose.js";
 import * as segmentation from "./segmentation.js";
 import { h } from "./stage.js";
 
-const TABS = [pose, segmentation, normals, points, matting, albedo];
+const TABS = [pose, segmentation, normals, points, matting, albedo, features];
 const KINDS = {
   json: "numbers (JSON)", picture: "picture (PNG)", npz: "arrays (npz)", npy: "array (npy)", openpose: "OpenPose JSON",
   coco: "COCO 17 keypoints (JSON)", coco133: "COCO-WholeBody 133 (JSON)", coco308: "308 keypoints, COCO style (JSON)",
@@ -20,7 +21,7 @@ const KINDS = {
 };
 const $ = (id) => document.getElementById(id);
 
-const state = { tab: pose, picture: null, models: [], words: new Map(), work: null };
+const state = { tab: pose, picture: null, before: null, models: [], words: new Map(), work: null };
 
 const settings = () => ({ size: $("size").value, mask: words()?.takes_mask && $("mask").checked ? "seg" : "" });
 const words = () => state.words.get(state.tab.task);
@@ -47,8 +48,8 @@ async function show() {
   busy(true);
   say(`${tab.title}: working on ${picture.name}`);
   try {
-    const ask = (form, arrays) => predict(tab.task, picture, settings(), form, work.signal, arrays);
-    const view = await tab.show({ picture, ask, words: words(), signal: work.signal });
+    const ask = (form, of = picture) => predict(tab.task, of, settings(), form, work.signal);
+    const view = await tab.show({ picture, before: state.before, ask, words: words() });
     work.signal.throwIfAborted();
     $("view").replaceChildren(view);
     view.dispatchEvent(new Event("shown"));
@@ -106,7 +107,9 @@ function note() {
 }
 
 async function setPicture(blob, name) {
-  state.picture = await openPicture(blob, name);
+  const picture = await openPicture(blob, name);
+  state.before = state.picture;
+  state.picture = picture;
   return show();
 }
 

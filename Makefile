@@ -9,6 +9,7 @@ demo: $(VENV)/.installed
 	$(BIN)/sapiens demo --out demo-out
 
 test: $(VENV)/.installed-dev
+	@sh scripts/browser.sh
 	$(BIN)/python -m pytest
 
 test-slow: $(VENV)/.installed-dev

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import math
 import threading
 import time
@@ -23,8 +22,6 @@ from sapiens.inference.engine import run
 from sapiens.inference.item import Item, MaskOf, Source
 from sapiens.inference.masks import mask_from_task
 from sapiens.tasks.base import Result
-
-_log = logging.getLogger("sapiens")
 
 
 class Job:
@@ -152,7 +149,6 @@ class Desk:
                 for job in left:
                     self._serve([job])
                 return
-            _log.exception("%s on %s failed", jobs[0].key.task, jobs[0].order.name)
             for job in left:
                 job.settle(error)
 

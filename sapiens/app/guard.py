@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hmac
-import logging
 import uuid
 from collections.abc import Mapping
 
@@ -13,8 +12,6 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sapiens.app.refusal import RefusedError, status_of
 from sapiens.errors import SapiensError
-
-_log = logging.getLogger("sapiens")
 
 OPEN_PATHS = ("/", "/health", "/openapi.json")
 """What is answered without the token, and everything below /static/: nothing that anybody uploaded."""
@@ -56,13 +53,10 @@ class Guard:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        started = False
         number = uuid.uuid4().hex
 
         async def send_guarded(message: Message) -> None:
-            nonlocal started
             if message["type"] == "http.response.start":
-                started = True
                 _add(message, {**SECURITY_HEADERS, "X-Request-Id": number})
             await send(message)
 
@@ -72,12 +66,6 @@ class Guard:
             await self._app(scope, receive, send_guarded)
         except SapiensError as error:
             await error_response(error)(scope, receive, send_guarded)
-        except Exception:
-            _log.exception("%s %s failed (request %s)", scope["method"], scope["path"], number)
-            if started:
-                raise
-            told = RefusedError(500, "the server failed on this request; its log says more", f"request {number}")
-            await error_response(told)(scope, receive, send_guarded)
 
     def _check(self, scope: Scope) -> None:
         headers = Headers(scope=scope)

@@ -10,6 +10,7 @@ import socket
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from types import FrameType
+from typing import Any
 
 import uvicorn
 
@@ -74,28 +75,34 @@ def serve(config: ServeConfig, announce: Callable[[str, str | None], None]) -> t
 
     Raises:
         InputError: the address cannot be listened at.
+        WeightsError: the detector is not on this machine.
     """
     local = is_loopback(config.host)
     token = config.token if config.token or local else secrets.token_urlsafe(24)
-    listening = _listen(config.host, config.port)
-    shelf = Shelf(config.limits, size=config.size, device=config.device, detector=config.detector)
-    service = Service(shelf, config.limits)
-    app = build_app(service, token=token, hosts=LOOPBACK_NAMES | {config.host} if local else None)
-    settings = uvicorn.Config(
+    with contextlib.closing(_listen(config.host, config.port)) as listening:
+        shelf = Shelf(config.limits, size=config.size, device=config.device, detector=config.detector)
+        if config.detector is not None:
+            shelf.make_detector()  # a wrong name is said now, not at the first picture
+        service = Service(shelf, config.limits)
+        hosts = LOOPBACK_NAMES | {config.host} if local else None
+        server = _Server(_settings(build_app(service, token=token, hosts=hosts), config.limits))
+        host = f"[{config.host}]" if ":" in config.host else config.host
+        announce(f"http://{host}:{listening.getsockname()[1]}/", token)
+        server.run(sockets=[listening])
+    return service.metrics.totals
+
+
+def _settings(app: Any, limits: Limits) -> uvicorn.Config:
+    return uvicorn.Config(
         app,
         log_level="warning",
         access_log=False,
         server_header=False,
-        limit_concurrency=config.limits.max_connections,
-        timeout_graceful_shutdown=int(config.limits.answer_s) + _GRACE_S,
+        limit_concurrency=limits.max_connections,
+        timeout_graceful_shutdown=int(limits.answer_s) + _GRACE_S,
         lifespan="on",
         ws="none",
     )
-    host = f"[{config.host}]" if ":" in config.host else config.host
-    announce(f"http://{host}:{listening.getsockname()[1]}/", token)
-    with contextlib.closing(listening):
-        _Server(settings).run(sockets=[listening])
-    return service.metrics.totals
 
 
 def is_loopback(host: str) -> bool:

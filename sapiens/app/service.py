@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import math
 import time
 from collections.abc import AsyncIterator
@@ -39,6 +40,7 @@ from sapiens.imaging.write import encode_image
 from sapiens.tasks.base import Result
 
 _SWEEP_S = 30.0
+_log = logging.getLogger("sapiens")
 
 
 class Service:
@@ -84,6 +86,9 @@ class Service:
                 return
             except SapiensError as error:
                 response = error_response(error)
+            except Exception:  # noqa: BLE001 - logged, and told to the client without what it says
+                _log.exception("%s failed (request %s)", task, scope["state"]["request_id"])
+                response = error_response(_failed())
             await response(scope, receive, send)
             self.metrics.answer(known, response.status_code, time.monotonic() - start)
         finally:
@@ -228,7 +233,7 @@ def build_app(service: Service, *, token: str | None = None, hosts: frozenset[st
         Route("/", service.page),
         Route("/static/{name}", service.page),
     ]
-    handlers: Any = {HTTPException: _http_error, SapiensError: _sapiens_error}
+    handlers: Any = {HTTPException: _http_error, SapiensError: _sapiens_error, Exception: _any_error}
     app = Starlette(routes=routes, lifespan=service.lifespan, exception_handlers=handlers)
     return Guard(app, token=token, hosts=hosts)
 
@@ -237,6 +242,14 @@ async def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     told = f"{request.method} {request.url.path}: {error.detail}"
     return error_response(RefusedError(error.status_code, told, "GET /openapi.json lists what there is", error.headers))
+
+
+async def _any_error(request: Request, error: Exception) -> Response:
+    return error_response(_failed())
+
+
+def _failed() -> RefusedError:
+    return RefusedError(500, "the server failed on this request", "its log says more, under X-Request-Id")
 
 
 async def _sapiens_error(request: Request, error: Exception) -> Response:

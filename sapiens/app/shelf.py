@@ -6,6 +6,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from sapiens.app.features import BACKBONE_OF, NAME, SERVED, served_task
@@ -16,7 +17,8 @@ from sapiens.app.refusal import RefusedError
 from sapiens.backbones.sizes import SIZES
 from sapiens.detection import Detections, Detector, find_detector
 from sapiens.detection.find import default_detector_name, locate
-from sapiens.errors import InputError, UnknownNameError
+from sapiens.detection.zoo import DETECTORS
+from sapiens.errors import InputError, UnknownNameError, WeightsError
 from sapiens.imaging.frame import ImageU8
 from sapiens.inference.devices import pick_device
 from sapiens.inference.parts_finder import PartsFinder
@@ -162,6 +164,8 @@ class Shelf:
             SapiensError: no such detector, or no usable weights.
         """
         name = self._detector
+        if name is not None and name != PartsFinder.name and not Path(name).exists() and not _is_here(name):
+            raise WeightsError(f"person detector {name}: not on this machine", f"sapiens download detector {name}")
         if name is None and locate(default_detector_name()) is not None:
             name = default_detector_name()
         if name in (None, PartsFinder.name):
@@ -208,6 +212,12 @@ def _weights_of(task: str) -> str:
 
 def _model_name(task: str, size: str) -> str:
     return f"sapiens2_{size}_{task}"
+
+
+def _is_here(detector: str) -> bool:
+    """Whether a detector's weights are on this machine; the server never downloads."""
+    known = detector in DETECTORS or detector.count("/") == 1
+    return known and locate(detector) is not None
 
 
 def _listed(sizes: list[str]) -> str:

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 import trimesh
-from helpers_app import encoded, picture, wait_for
+from helpers_app import encoded, picture, running, wait_for
 from helpers_browser import MISSING, browser
 from PIL import Image
 
@@ -277,9 +277,11 @@ def test_page__asks_nobody_else_and_breaks_no_policy(figures, client) -> None:
     assert figures.complaints() == []
 
 
-def test_narrow_dark_screen__nothing_sticks_out(client, tmp_path) -> None:
-    with browser(tmp_path, size=(360, 740), dark=True) as page:
-        page.open(client.url)
+def test_narrow_dark_screen__nothing_sticks_out(tmp_path) -> None:
+    """On a server with a token, which the address carries."""
+    with running(token="secret") as client, browser(tmp_path, size=(360, 740), dark=True) as page:
+        page.open(f"{client.url}/#token=secret")
+        assert page.run("return location.hash") == ""
         page.one(".example").click()
         for tab in ("segmentation", "points"):
             open_tab(page, tab)

@@ -4,7 +4,9 @@ import base64
 import io
 import json
 import socket
+import tempfile
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -357,6 +359,77 @@ def test_limits__bytes_and_pixels() -> None:
         assert client.predict("seg", bytes(4 << 20)).status == 413
         assert client.predict_json("seg", {"image": base64.b64encode(bytes(4 << 20)).decode()}).status == 413
         assert client.predict("seg", encoded(picture(1, 50, 50), "JPEG")).status == 200
+
+
+class Failing(Shelf):
+    """A network that has a fault, but not on every picture."""
+
+    def predictors(self, key):
+        found = super().predictors(key)
+        finish = found[0].finish
+
+        def fail(item):
+            if item.source.id == "bad.png":
+                raise RuntimeError("boom")
+            return finish(item)
+
+        if key.task == "seg":
+            found[0].finish = fail
+        return found
+
+
+def test_failure__is_one_requests_own(caplog) -> None:
+    limits = Limits()
+    with running(limits, shelf=Failing(limits)) as client:
+        found = {}
+
+        def ask(name: str) -> None:
+            found[name] = client.predict("seg", PNG, name=name)
+
+        threads = [threading.Thread(target=ask, args=(name,)) for name in ("a.png", "bad.png", "b.png", "c.png")]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert {name: answer.status for name, answer in found.items()} == {
+            "a.png": 200, "bad.png": 500, "b.png": 200, "c.png": 200,
+        }  # fmt: skip
+        assert set(found["bad.png"].json) == {"error", "hint"}
+        assert "boom" not in found["bad.png"].body.decode()
+        assert found["bad.png"].headers["x-request-id"] in caplog.text
+        assert client.predict("seg", PNG).status == 200
+
+
+def test_upload__that_does_not_come_is_given_up() -> None:
+    with running(Limits(upload_s=0.5)) as client, socket.create_connection((client.host, client.port)) as connection:
+        head = "POST /v1/predict/seg HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
+        connection.sendall(f"{head}Content-Length: 1000\r\n\r\n{{".encode())
+        connection.settimeout(20)
+        assert connection.recv(100).startswith(b"HTTP/1.1 408")
+        wait_for(lambda: client.service.active == 0)
+
+
+def test_privacy__nothing_stays_on_disk_and_nobody_else_is_called(client, tmp_path, monkeypatch) -> None:
+    called = []
+    connect, look_up = socket.socket.connect, socket.getaddrinfo
+    monkeypatch.setattr(socket.socket, "connect", lambda self, to: called.append(to[0]) or connect(self, to))
+    monkeypatch.setattr(socket, "getaddrinfo", lambda host, *a, **k: called.append(host) or look_up(host, *a, **k))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    modes = []
+    make = tempfile.mkdtemp
+    monkeypatch.setattr(tempfile, "mkdtemp", lambda *a, **k: _noted(make(*a, **k), modes))
+    for task in SERVED:
+        assert client.predict(task, PNG).status == 200
+    for kind in ("glb", "ply", "npz"):
+        assert client.predict("pointmap", PNG, query=f"?as={kind}").status == 200
+    assert set(called) == {"127.0.0.1"}
+    assert modes == [0o700] * 3
+    assert list(tmp_path.iterdir()) == []
+
+
+def _noted(path: str, modes: list[int]) -> str:
+    modes.append(Path(path).stat().st_mode & 0o777)
+    return path
 
 
 def test_keep__second_form_costs_no_second_pass() -> None:

@@ -38,11 +38,12 @@ def test_serve__token_file_that_is_not_there(tmp_path) -> None:
     [
         (["--size", "7b"], "unknown size"),
         (["--device", "abacus"], "device"),
+        (["--detector", "dfine"], "not on this machine"),
         (["--host", "no.such.host.invalid"], "listen"),
     ],
 )
 def test_serve__settings_that_cannot_be(arguments, told) -> None:
-    result = sapiens_cli("serve", *arguments)
+    result = sapiens_cli("serve", "--port", 0, *arguments)
     assert (result.exit_code, told in result.shown) == (1, True), result.shown
 
 

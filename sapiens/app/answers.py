@@ -23,7 +23,8 @@ JSON = "application/json"
 NPZ = "application/x-npz"
 BY_ACCEPT = {JSON: "json", "image/png": "picture", NPZ: "npz"}
 """What `Accept` can ask for, the default first; everything else goes by `?as=`."""
-ARRAYS = ("all", "small")
+ARRAYS = ("all", "small", "mask")
+"""Which arrays JSON holds; "small": those without a value per pixel or patch, "mask": these and the foreground."""
 MEDIA_TYPES = {
     ".png": "image/png",
     ".npz": NPZ,
@@ -40,7 +41,7 @@ class Wish:
 
     Attributes:
         kind: "json", "picture", "npz" or another kind of the task.
-        arrays: of JSON: "all", or "small": without those that have a value for every pixel.
+        arrays: of JSON, one of `ARRAYS`.
     """
 
     kind: str
@@ -137,7 +138,7 @@ def render(task: Task, result: Result, wish: Wish) -> Answer:
     """
     stem = _ascii(Path(result.meta.image_id).stem)
     if wish.kind == "json":
-        body = json.dumps(to_json(result, small=wish.arrays == "small"), allow_nan=False, separators=(",", ":"))
+        body = json.dumps(to_json(result, wish.arrays), allow_nan=False, separators=(",", ":"))
         return Answer(body.encode(), JSON, f"{stem}_{task.name}.json")
     export = _export(task, wish.kind)
     suffix = export.suffix if isinstance(export, Export) else f"_{export.filename.format(label=stem)}"
@@ -151,7 +152,7 @@ def render(task: Task, result: Result, wish: Wish) -> Answer:
     return Answer(body_bytes, media_type(task, wish.kind), f"{stem}_{task.name}{suffix}")
 
 
-def to_json(result: Result, *, small: bool = False) -> dict[str, Any]:
+def to_json(result: Result, arrays: str = "all") -> dict[str, Any]:
     """A result as JSON.
 
     Arrays with a value for every pixel or patch are base64 of their little-endian bytes in C order; others are nested
@@ -159,14 +160,14 @@ def to_json(result: Result, *, small: bool = False) -> dict[str, Any]:
 
     Args:
         result: of any task.
-        small: leave the arrays with a value for every pixel out.
+        arrays: one of `ARRAYS`.
     """
-    arrays = {
+    told = {
         name: _array(value, _is_map(value, result))
         for name, value in result.arrays().items()
-        if not (small and _is_map(value, result))
+        if arrays == "all" or name == arrays or not _is_map(value, result)
     }
-    return {**dataclasses.asdict(result.meta), "arrays": arrays}
+    return {**dataclasses.asdict(result.meta), "arrays": told}
 
 
 def _is_map(value: npt.NDArray[Any], result: Result) -> bool:

@@ -72,7 +72,11 @@ def _predict(task: Any, limits: Limits) -> Schema:
         "security": [{}, {"token": []}],
         "parameters": [
             _query("as", {"enum": kinds(task)}, "Form of the answer; goes before Accept."),
-            _query("arrays", {"enum": list(ARRAYS)}, "Of JSON: 'small' leaves out arrays with a value per pixel."),
+            _query(
+                "arrays",
+                {"enum": list(ARRAYS)},
+                "Of JSON: 'small' leaves out arrays with a value per pixel, 'mask' all of these but the foreground.",
+            ),
         ],
         "requestBody": {
             "required": True,

@@ -146,11 +146,10 @@ def test_albedo__edge_moves_by_keyboard(figures) -> None:
 
 
 def test_features__patches_alike_across_two_pictures(figures) -> None:
-    figures.driver.find_elements("css selector", ".example")[1].click()
-    figures.wait(lambda: "astronaut" in figures.run("return document.querySelector('#view canvas')?.ariaLabel ?? ''"))
     open_tab(figures, "features")
-    canvases = figures.run("return [...document.querySelectorAll('#view canvas')].map(c => c.ariaLabel.split(':')[0])")
-    assert canvases == ["astronaut.png", "figures.webp"]
+    figures.driver.find_elements("css selector", ".example")[1].click()
+    names = "return [...document.querySelectorAll('#view canvas')].map(c => c.ariaLabel.split(':')[0])"
+    figures.wait(lambda: figures.run(names) == ["astronaut.png", "figures.webp"])
     figures.point(CANVAS, 256, 256)
     told = figures.text(".readout")
     assert told.startswith("Patch at row 9, column 7 of astronaut.png. Most alike: row ")

@@ -247,6 +247,9 @@ def test_predict__mask_leaves_the_background_out(client) -> None:
 def test_predict__small_arrays_only(client) -> None:
     answer = client.predict("pointmap", PNG, query="?arrays=small")
     assert set(answer.json["arrays"]) == {"scale", "metric", "intrinsics"}
+    masked = client.predict("pointmap", PNG, {"mask": "seg"}, query="?arrays=mask")
+    assert set(masked.json["arrays"]) == {"scale", "metric", "intrinsics", "mask"}
+    assert client.predict("pointmap", PNG, query="?arrays=points").status == 400
 
 
 def test_other_endpoints(client) -> None:

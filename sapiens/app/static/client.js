@@ -48,14 +48,14 @@ export const getExample = async (name) => (await ask(`static/${name}`)).blob();
  * One prediction, kept by the server for a while so that another form of it costs nothing.
  * `form` is a kind of /v1/tasks/{task}, or "json".
  */
-export async function predict(task, picture, settings, form, signal) {
+export async function predict(task, picture, settings, form, signal, arrays = "all") {
   const body = new FormData();
   body.append("image", picture.blob, picture.name);
   body.append("keep", "true");
   for (const [name, value] of Object.entries(settings)) if (value) body.append(name, value);
   for (;;) {
     try {
-      return await ask(`v1/predict/${task}?as=${form}`, { method: "POST", body, signal });
+      return await ask(`v1/predict/${task}?as=${form}&arrays=${arrays}`, { method: "POST", body, signal });
     } catch (error) {
       if (error.status !== 429) throw error;
       await new Promise((resolve) => setTimeout(resolve, 1000));
@@ -67,7 +67,17 @@ export async function predict(task, picture, settings, form, signal) {
 /** An array of a JSON answer: {shape, data}, data a typed array or nested lists. */
 export function readArray(told) {
   if (told.base64 === undefined) return { shape: told.shape, data: told.data };
-  const bytes = Uint8Array.from(atob(told.base64), (c) => c.charCodeAt(0));
+  const text = atob(told.base64);
+  const bytes = new Uint8Array(text.length);
+  for (let k = 0; k < text.length; k++) bytes[k] = text.charCodeAt(k);
   const kinds = { uint8: Uint8Array, bool: Uint8Array, float32: Float32Array, float64: Float64Array, int32: Int32Array };
   return { shape: told.shape, data: new kinds[told.dtype](bytes.buffer) };
+}
+
+/** The values of an npy file of 32-bit floats: a header that ends before a multiple of 64, then the numbers. */
+export function readFloats(buffer) {
+  const view = new DataView(buffer);
+  const header = new TextDecoder("latin1").decode(buffer.slice(10, 10 + view.getUint16(8, true)));
+  if (view.getUint8(6) !== 1 || !header.includes("'<f4'") || header.includes("True")) throw new Error("not an array of floats");
+  return new Float32Array(buffer, 10 + view.getUint16(8, true));
 }

@@ -81,7 +81,7 @@ export async function show({ picture, before, ask }) {
 }
 
 async function load(picture, ask) {
-  const result = await (await ask("json", picture)).json();
+  const result = await (await ask("json", { of: picture })).json();
   const { shape, data } = readArray(result.arrays.features);
   const [height, width] = result.size_hw;
   return { picture, height, width, rows: shape[0], columns: shape[1], depth: shape[2], data };

@@ -48,7 +48,7 @@ async function show() {
   busy(true);
   say(`${tab.title}: working on ${picture.name}`);
   try {
-    const ask = (form, of = picture) => predict(tab.task, of, settings(), form, work.signal);
+    const ask = (form, { of = picture, arrays } = {}) => predict(tab.task, of, settings(), form, work.signal, arrays);
     const view = await tab.show({ picture, before: state.before, ask, words: words() });
     work.signal.throwIfAborted();
     $("view").replaceChildren(view);

@@ -1,6 +1,6 @@
 // Points in metres: turn them, and measure between any two.
 
-import { readArray } from "./client.js";
+import { readArray, readFloats } from "./client.js";
 import { Cloud } from "./cloud.js";
 import { h, Stage } from "./stage.js";
 
@@ -13,9 +13,9 @@ const MOST_POINTS = 200_000;
 const VIEW = [640, 480];
 
 export async function show({ picture, ask }) {
-  const result = await (await ask("json")).json();
+  const result = await (await ask("json", { arrays: "mask" })).json();
   const [height, width] = result.size_hw;
-  const points = readArray(result.arrays.points).data;
+  const points = readFloats(await (await ask("npy")).arrayBuffer());
   const mask = result.arrays.mask ? readArray(result.arrays.mask).data : null;
   const metric = result.arrays.metric.data;
   const focal = result.arrays.intrinsics.data[0][0];

@@ -3,6 +3,7 @@
 import io
 import json
 import struct
+import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import cv2
@@ -232,6 +233,19 @@ def test_first_result__within_two_seconds_of_the_drop(page, tmp_path) -> None:
     page.give(tmp_path / "new.png")
     page.shown("segmentation")
     assert float(page.text("#status").split()[-2]) < 2
+
+
+def test_cancel__gives_up_what_is_at_work(page, client, tmp_path, monkeypatch) -> None:
+    go, predictors = threading.Event(), client.service.shelf.predictors
+    monkeypatch.setattr(client.service.shelf, "predictors", lambda key: go.wait(30) and predictors(key))
+    left = client.service.metrics.totals[2]
+    (tmp_path / "slow.png").write_bytes(encoded(picture(7)))
+    page.give(tmp_path / "slow.png")
+    page.wait(lambda: client.service.active and page.one("#progress").is_displayed())
+    page.one("#cancel").click()
+    page.wait(lambda: page.text("#status") == "Cancelled" and not page.one("#cancel").is_displayed())
+    wait_for(lambda: client.service.metrics.totals[2] == left + 1 and client.service.active == 0)
+    go.set()
 
 
 def test_camera_and_clip__their_frames_are_pictures(page, tmp_path) -> None:

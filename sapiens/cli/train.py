@@ -56,7 +56,7 @@ def train(
 ) -> None:
     """Train a network and write it to OUT/model.safetensors, which `--weights OUT` of the other verbs takes.
 
-    Start several processes with `torchrun --nproc-per-node N -m sapiens.cli.main train ...` or accelerate launch.
+    Several processes: `torchrun --standalone --nproc-per-node N -m sapiens.cli.main train ...`, or accelerate launch.
     Ctrl-C saves the run (exit code 130); --resume goes on with it, to the same weights as if it had never stopped.
     """
     from sapiens.env import process_rank

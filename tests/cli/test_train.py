@@ -207,7 +207,7 @@ def test_train__data_with_problems_is_refused_before_it_starts(tmp_path):
 def start(words, processes=1):
     """The command as a process of its own, or as several under torchrun."""
     alone = [sys.executable, "-m", "sapiens.cli.main"]
-    many = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", str(processes), "--master-port", "0"]
+    many = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
     several = [*many, "-m", "sapiens.cli.main"]
     environment = os.environ | {"OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "1"}
     command = [*(alone if processes == 1 else several), "train", *map(str, words)]

@@ -47,7 +47,6 @@ def test_run__loss_falls_and_old_checkpoints_go(finished) -> None:
     assert [path.name for path in list_checkpoints(finished)] == ["step_00000004", "step_00000006"]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("seed", [0, 1])
 def test_resume__after_sigkill_the_same_weights(seed, finished, tmp_path, run_script) -> None:
     at = random.Random(seed).randint(1, 6)
@@ -116,6 +115,23 @@ def test_stop__saves_and_goes_on_to_the_same_weights(by, finished, tmp_path) -> 
     assert list_checkpoints(tmp_path)[-1].name == "step_00000003"
     make_trainer(tmp_path, ema=0.5, resume=True).run()
     assert_equal(load_file(tmp_path / "model.safetensors"), load_file(finished / "model.safetensors"))
+
+
+WAYS_TO_RESUME = [
+    ("muon", {"optim": Optim(kind="muon", lr=1e-3, warmup_iters=2)}),
+    ("lora", {"tune": "lora:2", "ema": 0.5}),
+    ("passes", {"accumulate": 2, "batch_size": 1}),
+]
+
+
+@pytest.mark.parametrize("settings", [row[1] for row in WAYS_TO_RESUME], ids=[row[0] for row in WAYS_TO_RESUME])
+def test_resume__whatever_is_trained(settings, tmp_path) -> None:
+    make_trainer(tmp_path / "whole", iterations=4, **settings).run()
+    with pytest.raises(StoppedError):
+        make_trainer(tmp_path / "parts", Toy(die=2, by=signal.SIGTERM), iterations=4, **settings).run()
+    make_trainer(tmp_path / "parts", iterations=4, resume=True, **settings).run()
+    assert_equal(*(load_file(tmp_path / name / "model.safetensors") for name in ("whole", "parts")))
+    assert_equal(*(read_last(tmp_path / name) for name in ("whole", "parts")))
 
 
 def test_stop__in_the_last_update_the_run_ends_as_ever(tmp_path) -> None:

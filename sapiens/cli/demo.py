@@ -31,8 +31,8 @@ NANO = (
 RELEASED = "Released weights throughout."
 PROCEDURAL = (
     "Figures rendered by sapiens.synth with a seed nano was never trained on, and what nano, a network of a few "
-    "million parameters, predicts for them. Boxes of the people are the true ones; normals, points and albedo are shown "
-    "where nano finds body parts."
+    "million parameters, predicts for them. Boxes of the people are the true ones; normals, points and albedo are "
+    "shown where nano finds body parts."
 )
 
 

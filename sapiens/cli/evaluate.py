@@ -104,10 +104,10 @@ def evaluate(
 
 
 def _names(tasks: str, every: bool) -> list[str]:
-    from sapiens.cli.predict import _listed
+    from sapiens.cli.predict import listed
     from sapiens.tasks import TASKS, get_task
 
-    names = _listed(tasks)
+    names = listed(tasks)
     if every == bool(names):
         raise InputError("expected the tasks to evaluate, or --all", hint="sapiens evaluate seg,normal --data ...")
     for name in names:
@@ -166,11 +166,11 @@ def _loader(
 ) -> Callable[[str], Predictor]:
     """What loads the network of a task; everything typed is checked before the first one."""
     from sapiens.cli.options import task_options
-    from sapiens.cli.predict import _per_task
+    from sapiens.cli.predict import per_task
     from sapiens.inference.predictor import load
     from sapiens.tasks import get_task
 
-    by_task = _per_task(weights, names)
+    by_task = per_task(weights, names)
     chosen = task_options(options, [get_task(name) for name in names])
 
     def load_one(name: str) -> Predictor:

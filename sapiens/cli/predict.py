@@ -94,7 +94,7 @@ def predict(
     from sapiens.inference.sources import find_sources
     from sapiens.tasks import get_task
 
-    names = _listed(tasks)
+    names = listed(tasks)
     if not names:
         raise InputError(f"no task in {tasks!r}", hint="one or several of pose, seg, normal, pointmap, matting, albedo")
     wanted = [get_task(name) for name in names]
@@ -105,7 +105,7 @@ def predict(
     )  # fmt: skip
     check_output(out, found.folders)
     stems = output_stems(found.sources, found.bases)
-    kinds = _listed(save) if save is not None else None
+    kinds = listed(save) if save is not None else None
     writer = Writer(out, stems, wanted, kinds, side_by_side=side_by_side, clips=found.numbered_clips)
     check_beside(writer.folders, found.sources)
     make_folder(out)
@@ -119,7 +119,7 @@ def predict(
     order = first + [name for name in names if name not in first]
     settings: dict[str, Any] = {"dtype": dtype, "compat": compat, "batch_size": batch_size}
     chosen = pick_devices(device, devices)
-    predictors = load_predictors(order, size, _per_task(weights or [], order), detector, option or [], chosen, settings)
+    predictors = load_predictors(order, size, per_task(weights or [], order), detector, option or [], chosen, settings)
     finder = make_follower(predictors, boxes, whole_image, detect_every, subject)
     steadier = make_steadier(predictors, smooth, bool(found.clips))
     masks = find_masks(mask)
@@ -184,7 +184,7 @@ def _total(sources: Sequence[Source | Clip]) -> int | None:
     return None if None in counts else sum(counts)
 
 
-def _listed(text: str) -> list[str]:
+def listed(text: str) -> list[str]:
     """The words between commas, each once."""
     return list(dict.fromkeys(word.strip() for word in text.split(",") if word.strip()))
 
@@ -205,7 +205,12 @@ def make_folder(out: Path) -> None:
         raise InputError(f"{out}: this output folder is not writable")
 
 
-def _per_task(weights: list[str], names: list[str]) -> dict[str, str]:
+def per_task(weights: list[str], names: list[str]) -> dict[str, str]:
+    """Checkpoint of each task, from texts "PATH" or "TASK=PATH".
+
+    Raises:
+        InputError: a path without its task where there are several.
+    """
     chosen: dict[str, str] = {}
     for text in weights:
         name, separator, path = text.partition("=")

@@ -39,7 +39,7 @@ def test_value__in_its_type(text: str, value: Any) -> None:
         pytest.param("padding=wide", "--option padding=wide: expected a number", id="no number"),
         pytest.param("padding=true", "expected a number", id="a truth value for a number"),
         pytest.param("max_step=", "expected a number", id="empty"),
-        pytest.param("flop=1", "unknown option 'flop'; known: pose: flip, padding, refine, max_step; seg: ", id="unknown"),
+        pytest.param("flop=1", "unknown option 'flop'; known: pose: flip, padding, refine, max_step; ", id="unknown"),
     ],
 )
 def test_value__refused(text: str, message: str) -> None:

@@ -35,4 +35,5 @@ def write_premultiplied(result: MattingResult, path: Path) -> Path:
     PNG foresees straight colours only: this is for programs that are told what they read.
     """
     colours = result if result.foreground is not None else result.with_picture_colours()
+    assert colours.foreground is not None
     return write_image(path, to_picture(np.dstack([colours.foreground, colours.alpha]), rounded=True))

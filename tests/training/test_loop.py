@@ -80,7 +80,6 @@ WAYS = {
 }
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["adamw", "muon"])
 def test_two_processes__equal_one(kind, tmp_path, run_script) -> None:
     settings = {"optim": {"kind": kind, "lr": 1e-3, "warmup_iters": 2}, "iterations": 3}

@@ -22,6 +22,7 @@ TABS = ("pose", "segmentation", "normals", "points", "matting", "albedo", "featu
 
 
 def main(folder: Path) -> None:
+    """Serve nano, open each tab in a browser, and write its picture to the folder."""
     folder.mkdir(parents=True, exist_ok=True)
     with running() as client, tempfile.TemporaryDirectory() as downloads:
         with browser(Path(downloads), size=(1200, 900)) as page:
@@ -56,6 +57,7 @@ def use(page: Page, tab: str) -> None:
 
 
 def take(page: Page, path: Path) -> None:
+    """Write what the browser shows as WebP."""
     with Image.open(io.BytesIO(page.driver.get_screenshot_as_png())) as shot:
         shot.convert("RGB").save(path, quality=80)
 

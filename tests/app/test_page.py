@@ -245,6 +245,7 @@ def test_cancel__gives_up_what_is_at_work(page, client, tmp_path, monkeypatch) -
     page.one("#cancel").click()
     page.wait(lambda: page.text("#status") == "Cancelled" and not page.one("#cancel").is_displayed())
     wait_for(lambda: client.service.metrics.totals[2] == left + 1 and client.service.active == 0)
+    assert page.text("#status") == "Cancelled"
     go.set()
 
 
@@ -261,7 +262,9 @@ def test_camera_and_clip__their_frames_are_pictures(page, tmp_path) -> None:
     page.give(tmp_path / "clip.webm")
     page.wait(lambda: page.one("#clip-run").is_displayed() and page.run("return video.readyState") >= 2)
     page.one("#clip-run").click()
-    page.wait(lambda: "clip_0.80s.png" in page.run("return document.querySelector('#view canvas')?.ariaLabel ?? ''"))
+    label = "return document.querySelector('#view canvas')?.ariaLabel ?? ''"
+    page.wait(lambda: "clip_0.80s.png" in page.run(label))
+    assert "clip_0.80s.png" in page.run(label)
     page.one("#live-close").click()
 
 

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 SCRIPT = Path(__file__).parents[1] / "helpers_training.py"
 
@@ -18,6 +19,15 @@ def start(jobs, world=1, rank=0, port=0):
                       "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}  # fmt: skip
     environment = os.environ | {k: str(v) for k, v in variables.items()}
     return subprocess.Popen([sys.executable, str(SCRIPT), json.dumps(jobs)], env=environment, stderr=subprocess.PIPE)
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    """As the started processes have: sums of two threads round differently, and runs are compared bit by bit."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 @pytest.fixture

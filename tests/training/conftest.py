@@ -21,7 +21,7 @@ def start(jobs, world=1, rank=0, port=0):
     return subprocess.Popen([sys.executable, str(SCRIPT), json.dumps(jobs)], env=environment, stderr=subprocess.PIPE)
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(autouse=True, scope="module")
 def one_thread():
     """As the started processes have: sums of two threads round differently, and runs are compared bit by bit."""
     threads = torch.get_num_threads()

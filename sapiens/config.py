@@ -70,7 +70,7 @@ class Recipe:
         tune: which weights are trained: "all", "head", "blocks:N" (the last N and the head), "lora:R" (rank R).
         parallel: over several processes, "ddp" (copies) or "fsdp" (sharded block by block).
         checkpointing: recompute each block in the backward pass; saves memory, costs a third more time.
-        compile: compile each block.
+        compile: compile each block and head; takes minutes at the start.
         ema: decay of the running mean of the weights that is validated and exported; 0: none.
         on_nan: at a loss or gradient that is NaN or Inf "stop", or "skip" that update (100 in a row stop the run).
         on_bad_record: at a record that cannot be read "skip" (another one stands in; it is counted) or "stop".

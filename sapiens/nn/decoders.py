@@ -7,7 +7,7 @@ files. Maps are (B, C, H, W) in any memory format; a channels-last map stays cha
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, cast
 
 import torch
 from torch import Tensor, nn
@@ -134,11 +134,30 @@ def shuffle_stack(in_channels: int, widths: Sequence[int], *, norm: Norm = "inst
     return nn.Sequential(*blocks)
 
 
+PICTURE_CHANNELS = 3
+
+
+def with_picture(decoded: Tensor, picture: Tensor | None) -> Tensor:
+    """The map with the picture's channels behind its own.
+
+    Raises:
+        InputError: no picture, or one of another size.
+    """
+    if picture is None or picture.shape[2:] != decoded.shape[2:]:
+        given = None if picture is None else tuple(picture.shape)
+        raise InputError(
+            f"this head refines the picture itself: expected (B, 3, {tuple(decoded.shape[2:])}), got {given}"
+        )
+    return torch.cat([decoded, picture.to(decoded.dtype)], 1)
+
+
 class DeconvDecoder(nn.Module):
     """Transposed convolutions, then refining convolutions; the base of the pose and part heads.
 
     Attributes:
         width: channels of the decoded map.
+        sees_picture: whether the refining convolutions are given the network's input beside the map, which must then be
+            as large. No released head is; a small network keeps little of the texture in its features.
     """
 
     def __init__(
@@ -148,17 +167,21 @@ class DeconvDecoder(nn.Module):
         deconv_kernel_sizes: Widths,
         conv_out_channels: Widths,
         conv_kernel_sizes: Widths,
+        *,
+        sees_picture: bool = False,
     ) -> None:
         super().__init__()
-        deconv_width = last_width(in_channels, deconv_out_channels)
+        self.sees_picture = sees_picture
+        deconv_width = last_width(in_channels, deconv_out_channels) + PICTURE_CHANNELS * sees_picture
         self.deconv_layers = deconv_stack(in_channels, deconv_out_channels, deconv_kernel_sizes)
         self.conv_layers = conv_stack(deconv_width, conv_out_channels, conv_kernel_sizes)
         self.width = last_width(deconv_width, conv_out_channels)
 
-    def decode(self, x: Tensor) -> Tensor:
+    def decode(self, x: Tensor, picture: Tensor | None = None) -> Tensor:
         """(B, C, h, w) -> (B, width, h * 2^n, w * 2^n), n transposed convolutions."""
-        y: Tensor = self.conv_layers(self.deconv_layers(x))
-        return y
+        y = self.deconv_layers(x)
+        y = self.conv_layers(with_picture(y, picture) if self.sees_picture else y)
+        return cast(Tensor, y)
 
 
 class ShuffleDecoder(nn.Module):
@@ -166,6 +189,7 @@ class ShuffleDecoder(nn.Module):
 
     Attributes:
         width: channels of the decoded map.
+        sees_picture: as in `DeconvDecoder`.
     """
 
     def __init__(
@@ -176,15 +200,18 @@ class ShuffleDecoder(nn.Module):
         conv_kernel_sizes: Widths,
         *,
         norm: Norm = "instance",
+        sees_picture: bool = False,
     ) -> None:
         super().__init__()
-        up_width = last_width(in_channels, upsample_channels)
+        self.sees_picture = sees_picture
+        up_width = last_width(in_channels, upsample_channels) + PICTURE_CHANNELS * sees_picture
         self.input_conv = conv_stack(in_channels, [in_channels], [3], norm=norm)
         self.upsample_blocks = shuffle_stack(in_channels, upsample_channels, norm=norm)
         self.conv_layers = conv_stack(up_width, conv_out_channels, conv_kernel_sizes, norm=norm)
         self.width = last_width(up_width, conv_out_channels)
 
-    def decode(self, x: Tensor) -> Tensor:
+    def decode(self, x: Tensor, picture: Tensor | None = None) -> Tensor:
         """(B, C, h, w) -> (B, width, h * 2^n, w * 2^n), n upsampling blocks."""
-        y: Tensor = self.conv_layers(self.upsample_blocks(self.input_conv(x)))
-        return y
+        y = self.upsample_blocks(self.input_conv(x))
+        y = self.conv_layers(with_picture(y, picture) if self.sees_picture else y)
+        return cast(Tensor, y)

@@ -199,7 +199,7 @@ class TaskModel(nn.Module):
 
     def forward(self, image: Tensor) -> Any:
         """(B, 3, h, w) normalised RGB -> what the head returns."""
-        return self.decode_head(self.backbone(image)[0])
+        return run_head(self.decode_head, self.backbone(image)[0], image)
 
 
 class JointModel(nn.Module):
@@ -213,7 +213,12 @@ class JointModel(nn.Module):
     def forward(self, image: Tensor) -> dict[str, Any]:
         """(B, 3, h, w) normalised RGB -> what each task's head returns."""
         features = self.backbone(image)[0]
-        return {name: head(features) for name, head in self.decode_heads.items()}
+        return {name: run_head(head, features, image) for name, head in self.decode_heads.items()}
+
+
+def run_head(head: nn.Module, features: Tensor, image: Tensor) -> Any:
+    """What a head makes of the feature map, and of the network's input if it is one that sees it."""
+    return head(features, image) if getattr(head, "sees_picture", False) else head(features)
 
 
 @dataclass(frozen=True)

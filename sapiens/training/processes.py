@@ -9,6 +9,7 @@ from torch import nn
 
 from sapiens.config import Recipe
 from sapiens.errors import require
+from sapiens.tasks.base import JointModel
 
 
 def make_accelerator(device: str | None = None) -> Any:
@@ -45,8 +46,9 @@ def distribute(model: nn.Module, recipe: Recipe, accelerator: Any) -> nn.Module:
     model.to(accelerator.device)
     if recipe.compile:
         backbone: Any = model.backbone
-        for block in backbone.blocks:
-            block.compile()
+        heads: Any = model.decode_heads.values() if isinstance(model, JointModel) else [model.decode_head]
+        for part in (*backbone.blocks, *heads):
+            part.compile()
     if accelerator.num_processes == 1:
         return model
     if recipe.parallel == "fsdp":

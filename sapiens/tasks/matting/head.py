@@ -20,6 +20,7 @@ class MattingHead(ShuffleDecoder):
         upsample_channels: pixel-shuffle blocks, each doubling the map.
         conv_out_channels, conv_kernel_sizes: refining convolutions; None: none.
         out_channels: 4 as released, or 1 for alpha alone.
+        sees_picture: the refining convolutions are given the network's input too; no released head is.
 
     Raises:
         InputError: lists of different length.
@@ -32,14 +33,18 @@ class MattingHead(ShuffleDecoder):
         conv_out_channels: Widths = None,
         conv_kernel_sizes: Widths = None,
         out_channels: int = 1,
+        *,
+        sees_picture: bool = False,
     ) -> None:
-        super().__init__(in_channels, upsample_channels, conv_out_channels, conv_kernel_sizes)
+        super().__init__(
+            in_channels, upsample_channels, conv_out_channels, conv_kernel_sizes, sees_picture=sees_picture
+        )
         self.conv_matting = nn.Conv2d(self.width, out_channels, 1)
         init_head_(self)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, picture: Tensor | None = None) -> Tensor:
         """(B, in_channels, h, w) -> (B, out_channels, h * 2^n, w * 2^n), n upsampling blocks."""
-        return torch.sigmoid(self.conv_matting(self.decode(x)))
+        return torch.sigmoid(self.conv_matting(self.decode(x, picture)))
 
 
 def build_head(size: str, in_channels: int) -> MattingHead:

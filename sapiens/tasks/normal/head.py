@@ -19,6 +19,7 @@ class NormalHead(ShuffleDecoder):
         upsample_channels: pixel-shuffle blocks, each doubling the map.
         conv_out_channels, conv_kernel_sizes: refining convolutions; None: none.
         channels: accepted and unused; released configurations pass it.
+        sees_picture: the refining convolutions are given the network's input too; no released head is.
 
     Raises:
         InputError: lists of different length.
@@ -31,14 +32,18 @@ class NormalHead(ShuffleDecoder):
         conv_out_channels: Widths = None,
         conv_kernel_sizes: Widths = None,
         channels: int = 16,
+        *,
+        sees_picture: bool = False,
     ) -> None:
-        super().__init__(in_channels, upsample_channels, conv_out_channels, conv_kernel_sizes)
+        super().__init__(
+            in_channels, upsample_channels, conv_out_channels, conv_kernel_sizes, sees_picture=sees_picture
+        )
         self.conv_normal = nn.Conv2d(self.width, 3, 1)
         init_head_(self)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, picture: Tensor | None = None) -> Tensor:
         """(B, in_channels, h, w) -> (B, 3, h * 2^n, w * 2^n), n upsampling blocks."""
-        normals: Tensor = self.conv_normal(self.decode(x))
+        normals: Tensor = self.conv_normal(self.decode(x, picture))
         return normals
 
 

@@ -17,6 +17,7 @@ class SegHead(DeconvDecoder):
         deconv_out_channels, deconv_kernel_sizes: transposed convolutions, each doubling the map; None: none.
         conv_out_channels, conv_kernel_sizes: refining convolutions; None: none.
         num_classes: background included.
+        sees_picture: the refining convolutions are given the network's input too; no released head is.
 
     Raises:
         InputError: lists of different length, or a transposed kernel other than 2, 3, 4.
@@ -30,14 +31,23 @@ class SegHead(DeconvDecoder):
         conv_out_channels: Widths = None,
         conv_kernel_sizes: Widths = None,
         num_classes: int = NUM_CLASSES,
+        *,
+        sees_picture: bool = False,
     ) -> None:
-        super().__init__(in_channels, deconv_out_channels, deconv_kernel_sizes, conv_out_channels, conv_kernel_sizes)
+        super().__init__(
+            in_channels,
+            deconv_out_channels,
+            deconv_kernel_sizes,
+            conv_out_channels,
+            conv_kernel_sizes,
+            sees_picture=sees_picture,
+        )
         self.conv_seg = nn.Conv2d(self.width, num_classes, 1)
         init_head_(self, transposed=False)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, picture: Tensor | None = None) -> Tensor:
         """(B, in_channels, h, w) -> (B, num_classes, h * 2^n, w * 2^n), n transposed convolutions."""
-        logits: Tensor = self.conv_seg(self.decode(x))
+        logits: Tensor = self.conv_seg(self.decode(x, picture))
         return logits
 
 

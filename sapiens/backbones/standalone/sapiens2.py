@@ -75,7 +75,10 @@ class RotaryEmbedding(nn.Module):
         self.shift, self.jitter, self.rescale = shift, jitter, rescale
         # Kept apart from the buffer's dtype: casting the module changes the buffer, and only the buffer.
         self.dtype = torch.bfloat16 if dtype == "bf16" else torch.float32
-        self.register_buffer("periods", _periods(head_dim // 4, base, min_period, max_period, self.dtype))
+        # Worked out on the CPU: on the meta device this arithmetic alone makes torch import its compiler, for a second.
+        with torch.device("cpu"):
+            periods = _periods(head_dim // 4, base, min_period, max_period, self.dtype)
+        self.register_buffer("periods", periods.to(torch.get_default_device()))
         self._tables: dict[tuple[int, int], tuple[Tensor, int, Table]] = {}
 
     def forward(self, rows: int, cols: int) -> Table:

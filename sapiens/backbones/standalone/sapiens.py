@@ -137,7 +137,7 @@ class Sapiens(nn.Module):
     """The Sapiens backbone of generation 1.
 
     Args:
-        arch: a key of `arch_zoo`, with or without "sapiens_" in front, upper or lower case.
+        arch: a key of `arch_zoo`, with or without `sapiens_` in front, upper or lower case.
         img_size: (H, W) or one number; sets the grid of the position table, which is resized for other pictures. The
             released models have 1024.
         patch_size: side of a patch in pixels.

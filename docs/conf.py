@@ -24,7 +24,7 @@ extensions = [
     "outside",
 ]
 exclude_patterns = ["_site"]
-highlight_language = "text"  # blocks without a language hold commands and trees
+highlight_language = "none"  # blocks without a language hold commands and trees; "text" is output
 
 # Headings get the anchors that other readers of Markdown give them, so links hold in the repository and on the site.
 myst_heading_anchors = 4

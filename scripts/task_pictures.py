@@ -66,9 +66,11 @@ def seg(found: Any, true: Any) -> list[Panel]:
     """Parts over the picture, and which colour is which."""
     legend = Image.new("RGB", SIZE, PAPER)
     pen = ImageDraw.Draw(legend)
-    for k, part in enumerate(part for part in PARTS if part.name in true.areas()):
-        pen.rectangle((6, 2 + 21 * k, 24, 18 + 21 * k), part.colour_rgb)
-        pen.text((32, 1 + 21 * k), f"{part.index}  {part.name}", INK, font(15))
+    parts = [part for part in PARTS if part.name in true.areas()]
+    step = min(22, HEIGHT // len(parts))
+    for k, part in enumerate(parts):
+        pen.rectangle((6, step * k + 3, 24, step * k + step - 2), part.colour_rgb)
+        pen.text((32, step * k), f"{part.index}  {part.name}", INK, font(15))
     shown = [(name, result.draw(opacity=0.8)) for name, result in (("nano", found), ("truth", true))]
     return [("picture", Image.fromarray(found.image)), *shown, ("labels", legend)]
 

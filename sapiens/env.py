@@ -39,6 +39,15 @@ def serve_token() -> str | None:
     return os.environ.get("SAPIENS_TOKEN") or None
 
 
+def share_cores() -> None:
+    """Set `OMP_WAIT_POLICY`, unless it is set, so that torch's threads sleep while they wait, rather than spin.
+
+    Where other work wants the cores too, spinning threads keep each other from them: a small network then takes ten
+    times as long. Has to be called before torch is imported.
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+
 def process_rank() -> int:
     """`RANK`: number of this process among those that `accelerate launch` or `torchrun` started; 0 if it is alone."""
     return _number("RANK", 0)

@@ -96,13 +96,15 @@ def encoded(image: np.ndarray | Image.Image, form: str = "PNG", **options) -> by
 
 
 @contextmanager
-def running(limits: Limits | None = None, token: str | None = None, shelf: Shelf | None = None) -> Iterator[Client]:
+def running(
+    limits: Limits | None = None, token: str | None = None, shelf: Shelf | None = None, embed_in: tuple[str, ...] = ()
+) -> Iterator[Client]:
     """A server in a thread of this process."""
     chosen = limits or Limits()
     service = Service(shelf or Shelf(chosen), chosen)
     server = uvicorn.Server(
         uvicorn.Config(
-            build_app(service, token=token, hosts=LOOPBACK_NAMES),
+            build_app(service, token=token, hosts=LOOPBACK_NAMES, embed_in=embed_in),
             host="127.0.0.1",
             port=0,
             log_level="warning",
@@ -136,6 +138,14 @@ def command(*arguments: object) -> Iterator[tuple[subprocess.Popen, Client]]:
     finally:
         process.terminate()
         process.communicate(timeout=60)
+
+
+def numbers(client) -> dict[str, float]:
+    """What `GET /metrics` tells, by name with labels."""
+    answer = client.get("/metrics")
+    assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
+    lines = [line for line in answer.body.decode().splitlines() if not line.startswith("#")]
+    return {name: float(value) for name, _, value in (line.rpartition(" ") for line in lines)}
 
 
 def wait_for(condition, seconds: float = 30) -> None:

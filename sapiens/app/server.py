@@ -33,6 +33,8 @@ class ServeConfig:
         token: that requests must carry; made up where others than this machine can reach the server.
         size, device, detector: see `Shelf`.
         limits: what requests may ask for.
+        public: make up no token where others than this machine can reach the server.
+        embed_in: origins of the sites that may show the page in a frame.
     """
 
     host: str = "127.0.0.1"
@@ -42,10 +44,23 @@ class ServeConfig:
     device: str = "auto"
     detector: str | None = None
     limits: Limits = field(default_factory=Limits)
+    public: bool = False
+    embed_in: tuple[str, ...] = ()
 
 
 class _Server(uvicorn.Server):
-    """uvicorn, which on SIGTERM or Ctrl-C finishes what it has begun and then ends without a signal of its own."""
+    """uvicorn, which says when it takes connections, and on SIGTERM or Ctrl-C finishes what it has begun and then ends
+    without a signal of its own."""
+
+    def __init__(self, config: uvicorn.Config, announce: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._announce = announce
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Warm up, then take connections, then say so."""
+        await super().startup(sockets)
+        if self.started:
+            self._announce()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -68,26 +83,28 @@ def serve(config: ServeConfig, announce: Callable[[str, str | None], None]) -> t
 
     Args:
         config: how.
-        announce: told the address of the page, and the token if there is one, once connections are taken.
+        announce: told the address of the page, and the token if there is one, once nano has run for the first time and
+            connections are taken.
 
     Returns:
         how many requests for predictions were accepted, how many of them answered, and how many left by their client.
 
     Raises:
-        InputError: the address cannot be listened at.
+        InputError: the address cannot be listened at, or no site can have an origin that is to embed the page.
         WeightsError: the detector is not on this machine.
     """
     local = is_loopback(config.host)
-    token = config.token if config.token or local else secrets.token_urlsafe(24)
+    token = config.token if config.token or local or config.public else secrets.token_urlsafe(24)
     with contextlib.closing(_listen(config.host, config.port)) as listening:
         shelf = Shelf(config.limits, size=config.size, device=config.device, detector=config.detector)
         if config.detector is not None:
             shelf.make_detector()  # a wrong name is said now, not at the first picture
         service = Service(shelf, config.limits)
         hosts = LOOPBACK_NAMES | {config.host} if local else None
-        server = _Server(_settings(build_app(service, token=token, hosts=hosts), config.limits))
+        app = build_app(service, token=token, hosts=hosts, embed_in=config.embed_in)
         host = f"[{config.host}]" if ":" in config.host else config.host
-        announce(f"http://{host}:{listening.getsockname()[1]}/", token)
+        url = f"http://{host}:{listening.getsockname()[1]}/"
+        server = _Server(_settings(app, config.limits), lambda: announce(url, token))
         server.run(sockets=[listening])
     return service.metrics.totals
 

@@ -7,7 +7,7 @@ import contextlib
 import logging
 import math
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -58,13 +58,22 @@ class Service:
         self.active = 0
         self.draining = False
 
-    def warm(self) -> None:
+    async def warm(self) -> None:
         """Run nano once for every task that takes it by default, so that the first picture is not the slow one."""
         picture = encode_image(np.full((64, 48, 3), 128, np.uint8), ".png")
-        for task in SERVED:
-            if self.shelf.sizes(task)[:1] == [NANO]:
-                order = Order(picture, "warm-up")
-                self.desk.put(Job(order, self.shelf.key(task, order), math.inf))
+        jobs = [
+            Job(order, self.shelf.key(task, order), math.inf)
+            for task in SERVED
+            if self.shelf.sizes(task)[:1] == [NANO]
+            for order in _first_orders(task, picture)
+        ]
+        for job in jobs:
+            self.desk.put(job)
+        outcomes = await asyncio.gather(*(asyncio.wrap_future(job.future) for job in jobs), return_exceptions=True)
+        for job, outcome in zip(jobs, outcomes, strict=True):
+            if isinstance(outcome, BaseException):
+                # Requests get the same error, and a server for the other tasks may still be of use.
+                _log.warning("%s: the first run failed: %s", job.key.task, outcome)
 
     async def predict(self, scope: Scope, receive: Receive, send: Send) -> None:
         """`POST /v1/predict/{task}`: from its first to its last byte a request has one of the places."""
@@ -196,7 +205,7 @@ class Service:
                 await asyncio.sleep(_SWEEP_S)
                 self.kept.sweep()
 
-        self.warm()
+        await self.warm()
         sweeping = asyncio.ensure_future(sweep())
         try:
             yield
@@ -216,12 +225,18 @@ class _Predict:
         await self._service.predict(scope, receive, send)
 
 
-def build_app(service: Service, *, token: str | None = None, hosts: frozenset[str] | None = None) -> Any:
+def build_app(
+    service: Service,
+    *,
+    token: str | None = None,
+    hosts: frozenset[str] | None = None,
+    embed_in: Sequence[str] = (),
+) -> Any:
     """The ASGI application.
 
     Args:
         service: what answers.
-        token, hosts: see `Guard`.
+        token, hosts, embed_in: see `Guard`.
     """
     routes = [
         Route("/v1/predict/{task}", _Predict(service), methods=["POST"]),
@@ -235,7 +250,15 @@ def build_app(service: Service, *, token: str | None = None, hosts: frozenset[st
     ]
     handlers: Any = {HTTPException: _http_error, SapiensError: _sapiens_error, Exception: _any_error}
     app = Starlette(routes=routes, lifespan=service.lifespan, exception_handlers=handlers)
-    return Guard(app, token=token, hosts=hosts)
+    return Guard(app, token=token, hosts=hosts, embed_in=embed_in)
+
+
+def _first_orders(task: str, picture: bytes) -> list[Order]:
+    """What makes a task run all it has: with pose also the network itself, as nobody is found in an empty picture."""
+    orders = [Order(picture, "warm-up")]
+    if served_task(task).top_down:
+        orders.append(Order(picture, "warm-up", boxes=np.array([[0, 0, 48, 64]], np.float32)))
+    return orders
 
 
 async def _http_error(request: Request, error: Exception) -> Response:

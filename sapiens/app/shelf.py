@@ -169,7 +169,7 @@ class Shelf:
         if name is None and locate(default_detector_name()) is not None:
             name = default_detector_name()
         if name in (None, PartsFinder.name):
-            return PartsFinder(load("seg", NANO, device=self._device))
+            return PartsFinder(self.take("seg", NANO))
         return find_detector(name, device=pick_device(self._device))
 
 

@@ -15,6 +15,7 @@ SUBJECTS = {
     "decode": "heatmaps of 8 people to key points, beside map by map with OpenCV",
     "load": "a full-size 1B pose file: time and memory, beside reading it and building with random weights first",
     "startup": "import and --help",
+    "serve": "the web service from its start to its address, and the first result of every tab",
     "detect": "person detectors at their own input sizes",
     "synth": "procedural people rendered with all truth",
     "train": "updates of nano with each way to tune: time and memory",

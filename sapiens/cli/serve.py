@@ -30,6 +30,14 @@ def serve(
     token_file: Annotated[
         Path | None, typer.Option(help="File with the token that requests must carry; default SAPIENS_TOKEN.")
     ] = None,
+    public: Annotated[
+        bool,
+        typer.Option("--public", help="Answer whoever reaches it, where no token is given, rather than make one up."),
+    ] = False,
+    embed_in: Annotated[
+        list[str] | None,
+        typer.Option(metavar="ORIGIN", help="Site that may show the page in a frame, e.g. https://huggingface.co."),
+    ] = None,
     max_mb: Annotated[int, typer.Option(min=1, help="Largest upload, in MiB.")] = 32,
     max_pixels: Annotated[int, typer.Option(min=1, help="Largest picture, in pixels.")] = 25_000_000,
     max_requests: Annotated[int, typer.Option(min=1, help="Requests at work; more are answered 429.")] = 32,
@@ -44,6 +52,7 @@ def serve(
     """
     from sapiens import env
 
+    env.share_cores()
     for module in ("starlette", "uvicorn", "python_multipart"):
         require(module, "app")
     from sapiens.app.limits import Limits
@@ -61,7 +70,17 @@ def serve(
         kept_s=60 * keep_minutes,
     )
     token = _token(token_file) if token_file is not None else env.serve_token()
-    config = ServeConfig(host, port, token, get_size(size).name if size else None, device, detector, limits)
+    config = ServeConfig(
+        host,
+        port,
+        token,
+        get_size(size).name if size else None,
+        device,
+        detector,
+        limits,
+        public=public,
+        embed_in=tuple(embed_in or ()),
+    )
     accepted, answered, gone = run(config, _announce)
     say("note", f"{accepted} requests accepted, {answered} answered, {gone} left by their clients")
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers_app import encoded, form, picture, running, wait_for
+from helpers_app import encoded, form, numbers, picture, running, wait_for
 from PIL import Image
 
 import sapiens
@@ -279,13 +279,6 @@ def test_metrics__are_prometheus_text_and_count(client) -> None:
     assert after[bucket] == after['sapiens_request_seconds_count{task="albedo"}'] >= 1
 
 
-def numbers(client) -> dict[str, float]:
-    answer = client.get("/metrics")
-    assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
-    lines = [line for line in answer.body.decode().splitlines() if not line.startswith("#")]
-    return {name: float(value) for name, _, value in (line.rpartition(" ") for line in lines)}
-
-
 class Held(Shelf):
     """Networks that wait until they are let go."""
 
@@ -306,7 +299,6 @@ def test_limits__full_is_429_and_late_is_504() -> None:
     shelf = Held(limits)
     shelf.go.set()
     with running(limits, shelf=shelf) as client:
-        wait_for(lambda: len(shelf.asked) == len(SERVED) and not len(client.service.desk))
         shelf.go.clear()
         shelf.entered.clear()
         found = []
@@ -329,7 +321,6 @@ def test_client_gone__is_dropped_before_the_network_sees_it() -> None:
     shelf = Held(limits)
     shelf.go.set()
     with running(limits, shelf=shelf) as client:
-        wait_for(lambda: len(shelf.asked) == len(SERVED) and not len(client.service.desk))
         shelf.go.clear()
         shelf.entered.clear()
         first = threading.Thread(target=lambda: client.predict("seg", PNG))
@@ -437,7 +428,6 @@ def _noted(path: str, modes: list[int]) -> str:
 
 def test_keep__second_form_costs_no_second_pass() -> None:
     with running() as client:
-        wait_for(lambda: client.service.shelf.loaded() == len(TASKS) and not len(client.service.desk))
         assert client.predict("matting", PNG).status == 200
         assert len(client.service.kept) == 0
         passes = 'sapiens_batches_total{task="matting"}'

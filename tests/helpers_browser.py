@@ -14,7 +14,10 @@ MISSING = BROWSER is None or DRIVER is None or importlib.util.find_spec("seleniu
 
 
 @contextmanager
-def browser(downloads: Path, *, size: tuple[int, int] = (1280, 1000), dark: bool = False) -> Iterator:
+def browser(
+    downloads: Path, *, size: tuple[int, int] = (1280, 1000), dark: bool = False, site_data: bool = True
+) -> Iterator:
+    """A window of a size in pixels; with `site_data=False` pages may not store anything."""
     from selenium import webdriver
 
     options = webdriver.ChromeOptions()
@@ -27,11 +30,15 @@ def browser(downloads: Path, *, size: tuple[int, int] = (1280, 1000), dark: bool
         "--disable-background-networking",
         "--use-fake-device-for-media-stream",
         "--use-fake-ui-for-media-stream",
-        "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+        "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",
         f"--window-size={size[0]},{size[1]}",
     ):
         options.add_argument(argument)
-    options.add_experimental_option("prefs", {"download.default_directory": str(downloads)})
+    preferences = {
+        "download.default_directory": str(downloads),
+        "profile.default_content_setting_values.cookies": 1 if site_data else 2,
+    }
+    options.add_experimental_option("prefs", preferences)
     options.set_capability("goog:loggingPrefs", {"performance": "ALL", "browser": "ALL"})
     driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(executable_path=DRIVER))
     try:
@@ -78,6 +85,46 @@ class Page:
     def give(self, path: Path) -> None:
         """Choose a file."""
         self.one("#file").send_keys(str(path))
+
+    def drop(self, *paths: Path) -> None:
+        """Drag files from outside onto the page and let go, as the browser sees a person do it."""
+        dragged = {"items": [], "files": [str(path) for path in paths], "dragOperationsMask": 1}
+        if not paths:
+            dragged["items"] = [{"mimeType": "text/plain", "data": "words"}]
+        for kind in ("dragEnter", "dragOver", "drop"):
+            self.driver.execute_cdp_cmd("Input.dispatchDragEvent", {"type": kind, "x": 200, "y": 300, "data": dragged})
+
+    def copy(self, address: str) -> None:
+        """Put a PNG of the page's own server into the clipboard."""
+        origin = self.run("return location.origin")
+        self.driver.execute_cdp_cmd(
+            "Browser.grantPermissions",
+            {"permissions": ["clipboardReadWrite", "clipboardSanitizedWrite"], "origin": origin},
+        )
+        told = self.driver.execute_async_script(
+            """const [address, done] = arguments;
+            fetch(address).then((answer) => answer.blob())
+              .then((blob) => navigator.clipboard.write([new ClipboardItem({"image/png": blob})]))
+              .then(() => done("copied"), (error) => done(`${error}`));""",
+            address,
+        )
+        assert told == "copied"
+
+    def paste(self) -> None:
+        """Ctrl-V."""
+        key = {"modifiers": 2, "key": "v", "code": "KeyV", "windowsVirtualKeyCode": 86}
+        for event in ({"type": "keyDown", "commands": ["paste"]}, {"type": "keyUp"}):
+            self.driver.execute_cdp_cmd("Input.dispatchKeyEvent", {**key, **event})
+
+    def names(self) -> list[tuple[str, str]]:
+        """Role and name of everything that can have the focus, as screen readers get them."""
+        nodes = self.driver.execute_cdp_cmd("Accessibility.getFullAXTree", {})["nodes"]
+        return [
+            (node["role"]["value"], node.get("name", {}).get("value", "").strip())
+            for node in nodes
+            if not node["ignored"]
+            and any(p["name"] == "focusable" and p["value"]["value"] for p in node.get("properties", []))
+        ]
 
     def shown(self, tab: str) -> None:
         """Wait until a tab shows its result."""

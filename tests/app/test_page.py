@@ -17,7 +17,7 @@ from PIL import Image
 import sapiens
 from sapiens.app.site import site
 from sapiens.imaging.read import decode_image
-from sapiens.tasks import TASKS, get_task
+from sapiens.tasks import get_task
 
 if MISSING:
     pytest.skip("browser tests skipped: chromium, chromedriver or selenium is not installed", allow_module_level=True)
@@ -26,23 +26,6 @@ FIGURES = site()["figures.webp"].body
 IMAGE = decode_image(FIGURES, "figures.webp")
 HEIGHT, WIDTH = IMAGE.shape[:2]
 CANVAS = "#view canvas"
-
-
-@pytest.fixture(scope="module")
-def page(client, tmp_path_factory):
-    wait_for(lambda: client.service.shelf.loaded() == len(TASKS) and not len(client.service.desk))
-    with browser(tmp_path_factory.mktemp("downloads")) as found:
-        found.open(client.url)
-        yield found
-
-
-@pytest.fixture
-def figures(page):
-    """The page with the example of procedural people."""
-    page.run("document.getElementById('view').dataset.shown = ''")
-    page.one(".example").click()
-    page.wait(lambda: page.run("return document.getElementById('view').dataset.shown"))
-    return page
 
 
 def open_tab(page, tab: str) -> None:
@@ -299,7 +282,7 @@ def test_narrow_dark_screen__nothing_sticks_out(tmp_path) -> None:
         page.open(f"{client.url}/#token=secret")
         assert page.run("return location.hash") == ""
         page.one(".example").click()
-        for tab in ("segmentation", "points"):
+        for tab in ("pose", "segmentation", "normals", "points", "matting", "albedo", "features"):
             open_tab(page, tab)
             assert page.run("return document.documentElement.scrollWidth") <= 360, tab
         ground = page.run("return getComputedStyle(document.body).backgroundColor")

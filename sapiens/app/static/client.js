@@ -2,19 +2,28 @@
 
 let token = "";
 
+/** What this tab remembers, or null: where a browser lets pages, or frames of other sites, store nothing, its very name throws. */
+const memory = (() => {
+  try {
+    return sessionStorage;
+  } catch {
+    return null;
+  }
+})();
+
 /** Read the token that the address carries behind "#", which browsers never send, and take it out of sight. */
 export function takeToken() {
   const found = new URLSearchParams(location.hash.slice(1)).get("token");
   if (found) {
-    sessionStorage.setItem("token", found);
+    setToken(found);
     history.replaceState(null, "", location.pathname);
   }
-  token = sessionStorage.getItem("token") ?? "";
+  token ||= memory?.getItem("token") ?? "";
 }
 
 export function setToken(value) {
   token = value;
-  sessionStorage.setItem("token", value);
+  memory?.setItem("token", value);
 }
 
 /** An answer that is not the one asked for; its message is meant to be read. */

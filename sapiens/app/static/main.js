@@ -30,8 +30,10 @@ function say(text) {
   $("status").textContent = text;
 }
 
+/** Tell what went wrong: an error, or a sentence where nothing is broken. */
 function fail(error) {
-  $("error").textContent = error instanceof ServerError ? error.message : `The page failed: ${error.message}`;
+  const told = error instanceof ServerError ? error.message : `The page failed: ${error.message}`;
+  $("error").textContent = typeof error === "string" ? error : told;
   $("error").hidden = false;
   say("");
 }

@@ -11,7 +11,7 @@ export async function openPicture(blob, name) {
   return { blob, name, bitmap, serial: serial++ };
 }
 
-/** Call `take(blob, name)` with every picture that anybody brings. It returns when the picture is dealt with. */
+/** Call `take(blob, name)`, which returns when it is done, with every picture, and `fail(sentence)` where there is none. */
 export function watchSources(take, fail) {
   const open = (file) => {
     if (!file) return;
@@ -33,10 +33,11 @@ export function watchSources(take, fail) {
   addEventListener("drop", (event) => {
     event.preventDefault();
     document.body.classList.remove("dropping");
-    open(event.dataTransfer.files[0]);
+    if (event.dataTransfer.files.length) open(event.dataTransfer.files[0]);
+    else fail("What was dropped is no file.");
   });
   addEventListener("paste", (event) => open(event.clipboardData.files[0]));
-  $("camera").addEventListener("click", () => openCamera().catch((error) => fail(new Error(`no camera (${error.message})`))));
+  $("camera").addEventListener("click", () => openCamera().catch((error) => fail(`No camera: ${error.message}.`)));
   $("live-close").addEventListener("click", close);
   $("shoot").addEventListener("click", async () => take(await frame(), frameName()));
   $("clip-time").addEventListener("input", () => seek($("clip-time").valueAsNumber));

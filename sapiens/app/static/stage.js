@@ -30,6 +30,7 @@ export function choice(label, options, change) {
   return { element: h("span", { class: "row" }, h("label", { for: id }, label), select), select };
 }
 
+// "application" makes screen readers hand the arrow keys over instead of reading on with them.
 export class Stage {
   /**
    * @param width, height in pixels of the picture
@@ -39,7 +40,7 @@ export class Stage {
    * @param drag called with (dx, dy) in pixels of the picture instead of hover while a button is down
    */
   constructor(width, height, label, { hover, pick, drag } = {}) {
-    this.canvas = h("canvas", { width, height, tabindex: "0", role: "img", "aria-label": label });
+    this.canvas = h("canvas", { width, height, tabindex: "0", role: "application", "aria-label": label });
     this.context = this.canvas.getContext("2d", { willReadFrequently: true });
     this.readout = h("output", { class: "readout", "aria-live": "polite" });
     this.element = h("div", { class: "stage" }, this.canvas);

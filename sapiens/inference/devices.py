@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
 import torch
 
 from sapiens.errors import InputError, UnknownNameError
+
+_log = logging.getLogger("sapiens")
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 _SHORT = {"fp32": "float32", "f32": "float32", "bf16": "bfloat16", "fp16": "float16", "half": "float16"}
@@ -32,18 +39,41 @@ def pick_device(device: str | torch.device) -> torch.device:
     return chosen
 
 
+INT8 = "int8"
+
+
 def pick_dtype(dtype: str | torch.dtype, device: torch.device) -> torch.dtype:
     """bfloat16 on CUDA devices that compute in it, float32 elsewhere for "auto"; float16 only when asked for.
 
+    "int8" gives float32, which is what everything but its linear layers computes in.
+
     Raises:
         UnknownNameError: names the nearest dtype.
+        InputError: int8 on a GPU.
     """
     if isinstance(dtype, torch.dtype):
         dtype = str(dtype).removeprefix("torch.")
     if dtype == "auto":
         good = device.type == "cuda" and torch.cuda.get_device_capability(device)[0] >= 8
         return torch.bfloat16 if good else torch.float32
+    if dtype == INT8:
+        if device.type != "cpu":
+            raise InputError(f"dtype int8 is for CPUs, this is {device.type}", hint="dtype='bfloat16'")
+        return torch.float32
     name = _SHORT.get(dtype, dtype)
     if name not in DTYPES:
-        raise UnknownNameError("dtype", dtype, [*DTYPES, "auto"])
+        raise UnknownNameError("dtype", dtype, [*DTYPES, INT8, "auto"])
+    if device.type == "cpu" and name != "float32" and not _computes_in(name):
+        _log.warning("this processor has no %s arithmetic: expect it to be far slower than float32", name)
     return DTYPES[name]
+
+
+def _computes_in(name: str) -> bool:
+    """Whether the CPU multiplies matrices of 16-bit numbers itself; an unknown answer counts as yes."""
+    wanted = {"bfloat16": ("avx512_bf16", "amx_bf16", "bf16"), "float16": ("avx512_fp16", "amx_fp16", "fphp")}[name]
+    known: Mapping[str, Any] = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
+    flags = Path("/proc/cpuinfo")
+    if not known and not flags.exists():
+        return True
+    words = flags.read_text(encoding="utf-8", errors="replace").split() if flags.exists() else []
+    return any(known.get(flag, False) or flag in words for flag in wanted)

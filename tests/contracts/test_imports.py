@@ -17,6 +17,7 @@ ALLOWED = {
     "standalone": set(),
     "backbones": {"standalone", "errors"},
     "nn": {"errors"},
+    "cpu": {"nn", "standalone", "errors"},
     "imaging": {"errors", "env"},
     "drawing": {"imaging", "errors"},
     "weights": {"backbones", "nn", "imaging", "env", "errors", "config"},
@@ -40,6 +41,7 @@ ALLOWED = {
     },
     "tracking": {"imaging", "errors"},
     "inference": {
+        "cpu",
         "tasks",
         "tracking",
         "detection",
@@ -52,6 +54,8 @@ ALLOWED = {
         "errors",
     },
     "bench": {
+        "cpu",
+        "nn",
         "training",
         "config",
         "datasets",

@@ -1,0 +1,76 @@
+"""Puts the faster layers in the place of torch's."""
+
+from __future__ import annotations
+
+from torch import nn
+
+from sapiens.backbones.standalone.sapiens2 import Block
+from sapiens.cpu.block import StripBlock
+from sapiens.cpu.linear import Int8Linear, OneDnnLinear, has_onednn
+from sapiens.cpu.norm import ChannelNormSiLU, InstanceNormSiLU
+from sapiens.cpu.winograd import WinogradConv2d, WinogradDeconv2d
+from sapiens.nn.decoders import ChannelRMSNorm, InstanceNorm
+
+MIN_IN, MIN_OUT = 192, 64
+"""Fewer channels than these, and the transforms take longer than the multiplications they save."""
+
+
+def speed_up(model: nn.Module, *, int8: bool = False) -> nn.Module:
+    """Replace layers of a network in place; it can then predict on a CPU in float32, and no longer be trained or saved.
+
+    Args:
+        model: any network of this package.
+        int8: linear layers of 8-bit integers, which change the numbers; else only the order of sums changes.
+    """
+    for parent in list(model.modules()):
+        if isinstance(parent, nn.Sequential):
+            _swap_stack(parent)
+        for name, child in parent.named_children():
+            if type(child) is nn.Linear:
+                setattr(parent, name, _linear(child, int8=int8))
+            elif type(child) is Block:
+                setattr(parent, name, StripBlock(child))
+    return model
+
+
+def _linear(layer: nn.Linear, *, int8: bool) -> nn.Module:
+    if int8:
+        return Int8Linear(layer)
+    return OneDnnLinear(layer) if has_onednn() else layer
+
+
+def _swap_stack(stack: nn.Sequential) -> None:
+    """Convolution, perhaps a pixel shuffle, norm, SiLU: the order of all decoder stacks."""
+    for index, layer in enumerate(stack):
+        following = stack[index + 1] if index + 1 < len(stack) else None
+        if isinstance(layer, nn.Conv2d) and _is_plain(layer):
+            shuffle = following.upscale_factor if isinstance(following, nn.PixelShuffle) else 1
+            stack[index] = WinogradConv2d(layer, shuffle)
+            if shuffle > 1:
+                stack[index + 1] = nn.Identity()
+        elif isinstance(layer, nn.ConvTranspose2d) and _is_doubling(layer):
+            stack[index] = WinogradDeconv2d(layer)
+        elif isinstance(layer, InstanceNorm) and isinstance(following, nn.SiLU):
+            stack[index], stack[index + 1] = InstanceNormSiLU(), nn.Identity()
+        elif isinstance(layer, ChannelRMSNorm) and isinstance(following, nn.SiLU):
+            stack[index], stack[index + 1] = ChannelNormSiLU(layer), nn.Identity()
+
+
+def _is_plain(layer: nn.Conv2d) -> bool:
+    return (
+        (layer.kernel_size, layer.stride, layer.padding) == ((3, 3), (1, 1), (1, 1))
+        and (layer.dilation, layer.groups, layer.padding_mode) == ((1, 1), 1, "zeros")
+        and _is_wide(layer)
+    )
+
+
+def _is_doubling(layer: nn.ConvTranspose2d) -> bool:
+    return (
+        (layer.kernel_size, layer.stride, layer.padding) == ((4, 4), (2, 2), (1, 1))
+        and (layer.output_padding, layer.dilation, layer.groups) == ((0, 0), (1, 1), 1)
+        and _is_wide(layer)
+    )
+
+
+def _is_wide(layer: nn.Conv2d | nn.ConvTranspose2d) -> bool:
+    return layer.in_channels >= MIN_IN and layer.out_channels >= MIN_OUT

@@ -160,6 +160,11 @@ def _touch(model: nn.Module) -> Iterator[float]:
         yield float(parameter.detach().flatten()[::1024].sum())
 
 
+def peak_memory() -> int:
+    """Most bytes this process has held since it began, or since `_reset_peak`."""
+    return _memory()[1]
+
+
 def _memory() -> tuple[int, int]:
     """Bytes in use now, and the peak since `_reset_peak`."""
     status = Path("/proc/self/status")

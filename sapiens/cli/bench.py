@@ -18,6 +18,8 @@ SUBJECTS = {
     "serve": "the web service from its start to its address, and the first result of every tab",
     "detect": "person detectors at their own input sizes",
     "synth": "procedural people rendered with all truth",
+    "options": "what int8 and 16-bit numbers change in each task's unit, and what pose gains from its mirrored pass",
+    "crops": "people small in a large picture: as a whole, with a crop per person, in tiles; and flicker in clips",
     "train": "updates of nano with each way to tune: time and memory",
 }
 
@@ -28,17 +30,24 @@ def register(app: typer.Typer) -> None:
 
 
 def bench(
-    subject: Annotated[str, typer.Argument(metavar="SUBJECT", help=", ".join(SUBJECTS))],
-    repeats: Annotated[int, typer.Option(min=1, help="Timed repetitions, interleaved.")] = 5,
+    subject: Annotated[
+        str, typer.Argument(metavar="[SUBJECT]", help=f"A task, backbone, {', '.join(SUBJECTS)}.")
+    ] = "backbone",
+    size: Annotated[str, typer.Option(help="Of a task or backbone: 0.1b, 0.4b, 0.8b, 1b, 1b-4k, 5b or nano.")] = "0.1b",
+    vs: Annotated[
+        str | None,
+        typer.Option(help="Of these: beside which others: transformers, eager, int8, bfloat16, compiled, graph, ..."),
+    ] = None,
+    batch: Annotated[int, typer.Option(min=1, help="Of these: pictures in a pass.")] = 1,
+    repeats: Annotated[int, typer.Option(min=1, help="Timed repetitions, interleaved.")] = 3,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
     workdir: Annotated[
         Path | None, typer.Option(help="Where large temporary files may go; default the system's place.")
     ] = None,
 ) -> None:
     """Run one benchmark and print its table."""
-    if subject not in SUBJECTS:
-        raise UnknownNameError("benchmark", subject, SUBJECTS)
-    report = _run(subject, repeats, workdir)
+    report = _compare(subject, size, vs, repeats, batch, workdir) if subject not in SUBJECTS else None
+    report = report or _run(subject, repeats, workdir, size)
     if as_json:
         put(json.dumps(report, indent=2))
         return
@@ -47,7 +56,18 @@ def bench(
     put(render(report))
 
 
-def _run(subject: str, repeats: int, workdir: Path | None) -> dict[str, Any]:
+def _compare(subject: str, size: str, vs: str | None, repeats: int, batch: int, workdir: Path | None) -> dict[str, Any]:
+    from sapiens.tasks import TASKS
+
+    if subject not in (*TASKS, "backbone"):
+        raise UnknownNameError("benchmark", subject, [*SUBJECTS, *TASKS, "backbone"])
+    from sapiens.bench.compare import run
+
+    others = [word.strip() for word in (vs or "").split(",") if word.strip()]
+    return run(subject, size, others, repeats=repeats, batch=batch, workdir=workdir)
+
+
+def _run(subject: str, repeats: int, workdir: Path | None, size: str) -> dict[str, Any]:
     import importlib
 
     run = importlib.import_module(f"sapiens.bench.{subject}").run

@@ -13,6 +13,8 @@ from sapiens.nn.decoders import ChannelRMSNorm, InstanceNorm
 
 MIN_IN, MIN_OUT = 192, 64
 """Fewer channels than these, and the transforms take longer than the multiplications they save."""
+MIN_WIDTH = 384
+"""Of a backbone: that of nano is over before there is anything to save."""
 
 
 def speed_up(model: nn.Module, *, int8: bool = False) -> nn.Module:
@@ -22,6 +24,9 @@ def speed_up(model: nn.Module, *, int8: bool = False) -> nn.Module:
         model: any network of this package.
         int8: linear layers of 8-bit integers, which change the numbers; else only the order of sums changes.
     """
+    widths = [block.attn.wq.in_features for block in model.modules() if isinstance(block, Block)]
+    if widths and max(widths) < MIN_WIDTH and not int8:
+        return model
     for parent in list(model.modules()):
         if isinstance(parent, nn.Sequential):
             _swap_stack(parent)

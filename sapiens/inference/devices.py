@@ -63,12 +63,12 @@ def pick_dtype(dtype: str | torch.dtype, device: torch.device) -> torch.dtype:
     name = _SHORT.get(dtype, dtype)
     if name not in DTYPES:
         raise UnknownNameError("dtype", dtype, [*DTYPES, INT8, "auto"])
-    if device.type == "cpu" and name != "float32" and not _computes_in(name):
+    if device.type == "cpu" and name != "float32" and not computes_in(name):
         _log.warning("this processor has no %s arithmetic: expect it to be far slower than float32", name)
     return DTYPES[name]
 
 
-def _computes_in(name: str) -> bool:
+def computes_in(name: str) -> bool:
     """Whether the CPU multiplies matrices of 16-bit numbers itself; an unknown answer counts as yes."""
     wanted = {"bfloat16": ("avx512_bf16", "amx_bf16", "bf16"), "float16": ("avx512_fp16", "amx_fp16", "fphp")}[name]
     known: Mapping[str, Any] = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}

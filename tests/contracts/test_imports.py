@@ -54,6 +54,7 @@ ALLOWED = {
         "errors",
     },
     "bench": {
+        "evaluation",
         "cpu",
         "nn",
         "training",

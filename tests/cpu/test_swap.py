@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from sapiens.backbones.standalone.sapiens2 import Sapiens2
+from sapiens.cpu import swap
 from sapiens.cpu.block import StripBlock
 from sapiens.cpu.linear import Int8Linear
 from sapiens.cpu.norm import ChannelNormSiLU, InstanceNormSiLU
@@ -14,6 +15,11 @@ from sapiens.cpu.swap import speed_up
 from sapiens.cpu.winograd import WinogradConv2d, WinogradDeconv2d
 from sapiens.errors import InputError
 from sapiens.nn.decoders import ChannelRMSNorm, InstanceNorm, conv_stack, deconv_stack, shuffle_stack
+
+
+@pytest.fixture(autouse=True)
+def _narrow_too(monkeypatch):
+    monkeypatch.setattr(swap, "MIN_WIDTH", 0)
 
 
 def fast(module, **settings):
@@ -109,3 +115,9 @@ def test_int8__replaces_all_linear_layers_and_stays_close():
     assert Int8Linear in kinds(swapped)
     assert nn.Linear not in kinds(swapped)
     assert (y - expected).norm() / expected.norm() < 0.02
+
+
+def test_narrow_backbones__are_left_alone(monkeypatch):
+    monkeypatch.undo()
+    model = Sapiens2("sapiens2_nano")
+    assert kinds(fast(model)) == kinds(model)

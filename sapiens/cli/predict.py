@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sapiens.cli.assemble import find_masks, load_predictors, make_follower, make_steadier, pick_devices
+from sapiens.cli.assemble import find_masks, load_predictors, make_follower, make_steadier, pick_detail, pick_devices
 from sapiens.cli.console import progress, say
 from sapiens.cli.report import Report
 from sapiens.errors import InputError, SapiensError
@@ -55,6 +55,12 @@ def predict(
     boxes: Annotated[Path | None, typer.Option(help="Person boxes: JSON by file name, or COCO.")] = None,
     detector: Annotated[str | None, typer.Option(help="Person detector: name or local folder.")] = None,
     whole_image: Annotated[bool, typer.Option(help="Pose: take each picture as one person.")] = False,
+    per_person: Annotated[
+        bool, typer.Option("--per-person", help="Dense tasks: look at every person closely, too, and paste that in.")
+    ] = False,
+    tiles: Annotated[
+        bool, typer.Option("--tiles", help="Dense tasks: look at large pictures in tiles of full resolution, too.")
+    ] = False,
     mask: Annotated[
         str | None, typer.Option(help="Foreground for normal, pointmap, albedo: seg, matting, a mask, or a folder.")
     ] = None,
@@ -73,8 +79,8 @@ def predict(
     frames: Annotated[str | None, typer.Option(help="Frames of clips: START:STOP:STEP, as 10:200:2.")] = None,
     fps: Annotated[float, typer.Option(help="Frames per second of numbered pictures.")] = 25.0,
     sequence: Annotated[bool, typer.Option("--sequence", help="Take the pictures of a folder as one clip.")] = False,
-    detect_every: Annotated[int, typer.Option(min=1, help="Clips, pose: look for people in every so many frames.")] = 1,
-    subject: Annotated[str, typer.Option(help="Pose: all, largest, centre, id:N or box:X1,Y1,X2,Y2.")] = "all",
+    detect_every: Annotated[int, typer.Option(min=1, help="Clips: look for people in every so many frames.")] = 1,
+    subject: Annotated[str, typer.Option(help="People: all, largest, centre, id:N or box:X1,Y1,X2,Y2.")] = "all",
     smooth: Annotated[bool, typer.Option("--smooth", help="Clips, pose: steady the keypoints (One-Euro).")] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Do what an earlier run into OUT has not done.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON line per picture on stdout.")] = False,
@@ -119,7 +125,10 @@ def predict(
     order = first + [name for name in names if name not in first]
     settings: dict[str, Any] = {"dtype": dtype, "compat": compat, "batch_size": batch_size}
     chosen = pick_devices(device, devices)
-    predictors = load_predictors(order, size, per_task(weights or [], order), detector, option or [], chosen, settings)
+    detail = pick_detail(per_person, tiles, order)
+    predictors = load_predictors(
+        order, size, per_task(weights or [], order), detector, option or [], chosen, settings, detail
+    )
     finder = make_follower(predictors, boxes, whole_image, detect_every, subject)
     steadier = make_steadier(predictors, smooth, bool(found.clips))
     masks = find_masks(mask)
@@ -130,6 +139,7 @@ def predict(
         "mask": mask if mask in ("seg", "matting") else _absolute(mask), "max_pixels": max_pixels,
         "frames": str(taken) if taken is not None else None, "fps": fps, "sequence": sequence,
         "detect_every": detect_every, "subject": subject, "smooth": smooth,
+        "detail": detail if detail != "whole" else None,
     }  # fmt: skip
     weights_used = {p.task.name: p.digest for p in predictors}
     manifest = Manifest(out, choices | _networks(predictors), weights_used, resume=resume)

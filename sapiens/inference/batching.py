@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import torch
 
 from sapiens.errors import NumericError
-from sapiens.inference.item import Item, TaskRunner
+from sapiens.inference.item import Item, TaskRunner, guarded
 from sapiens.tasks.base import Prepared, Raw
 
 
@@ -21,6 +21,7 @@ class _Open:
     item: Item
     missing: int
     parts: list[Raw] = field(default_factory=list)
+    finite: list[torch.Tensor] = field(default_factory=list)
 
 
 _Batch = list[tuple[_Open, Prepared]]
@@ -29,9 +30,10 @@ _Batch = list[tuple[_Open, Prepared]]
 def in_batches(items: Iterator[Item], predictor: TaskRunner) -> Iterator[Item]:
     """Run the network over the items' prepared inputs, `predictor.batch_size` at a time; items keep their order.
 
-    An item's raw outputs are collected on it; an item without inputs (an error, nobody found) just waits its turn. In
-    reference mode a batch never spans two pictures, as in the original. An error of `items` comes after the items
-    before it, which are finished first. With `predictor.workers` above 1 so many passes run at once, in threads.
+    An item's raw outputs are collected on it, or, where it has a collage, pasted as they come; an item without inputs
+    (an error, nobody found) just waits its turn. In reference mode a batch never spans two pictures, as in the
+    original. An error of `items` comes after the items before it, which are finished first. With `predictor.workers`
+    above 1 so many passes run at once, in threads.
     """
     opened: deque[_Open] = deque()
     queue: deque[tuple[_Open, Prepared]] = deque()
@@ -89,7 +91,7 @@ class _Passes:
     def run(self, batch: _Batch) -> None:
         """Start a pass; one more than there are workers waits for the oldest."""
         if self._pool is None:
-            _deliver(batch, self._named(batch, lambda: self._forward(batch)))
+            _deliver(batch, self._named(batch, lambda: self._forward(batch)), self._predictor)
             return
         self._started.append((batch, self._pool.submit(self._forward, batch)))
         if len(self._started) > self._workers:
@@ -100,7 +102,7 @@ class _Passes:
         if not self._started:
             return False
         batch, future = self._started.popleft()
-        _deliver(batch, self._named(batch, future.result))
+        _deliver(batch, self._named(batch, future.result), self._predictor)
         return True
 
     def close(self) -> None:
@@ -120,20 +122,31 @@ class _Passes:
             raise
 
 
-def _deliver(batch: _Batch, raw: Raw) -> None:
-    for row, (entry, _) in enumerate(batch):
-        entry.parts.append({name: tensor[row : row + 1] for name, tensor in raw.items()})
+def _deliver(batch: _Batch, raw: Raw, predictor: TaskRunner) -> None:
+    for row, (entry, prepared) in enumerate(batch):
+        part = {name: tensor[row : row + 1] for name, tensor in raw.items()}
         entry.missing -= 1
+        if "finite" in part:
+            entry.finite.append(part.pop("finite"))
+        if entry.item.collage is None:
+            entry.parts.append(part)
+        else:
+            _paste(entry, prepared, part, predictor)
+
+
+def _paste(entry: _Open, prepared: Prepared, part: Raw, predictor: TaskRunner) -> None:
+    """An error of this one picture is for it alone."""
+    if entry.item.error is None:
+        guarded(lambda item: predictor.absorb(item, prepared, part))(entry.item)
 
 
 def _close(entry: _Open, predictor: TaskRunner) -> Item:
     item = entry.item
-    if item.error is None and entry.parts:
-        names = entry.parts[0]
+    if item.error is None and (entry.parts or entry.finite):
+        names = entry.parts[0] if entry.parts else {}
         item.raw = {name: torch.cat([part[name] for part in entry.parts]) for name in names}
-        finite = item.raw.pop("finite", None)
-        if finite is not None and not bool(finite.all()):
-            item.raw = {}
+        if entry.finite and not bool(torch.cat(entry.finite).all()):
+            item.raw, item.collage = {}, None
             item.error = NumericError(
                 f"{item.source.id}: the {predictor.task.name} network produced NaN or Inf in {predictor.dtype_name}; "
                 "nothing is written for it",

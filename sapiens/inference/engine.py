@@ -17,6 +17,7 @@ from contextlib import closing
 from typing import Any
 
 from sapiens.inference.batching import in_batches
+from sapiens.inference.crops import CropFinder
 from sapiens.inference.item import Clip, Item, MaskOf, Source, Step, TaskRunner, guarded
 from sapiens.inference.overlap import overlap
 from sapiens.tasks.base import MaskedResult
@@ -38,8 +39,8 @@ def run(
     Args:
         sources: what to read; consumed lazily, a clip frame by frame.
         predictors: the tasks, sharing decoding and person boxes.
-        find: sets `people` on an item; needed if a top-down task is among the predictors. Called in order, on this
-            thread.
+        find: sets `people` on an item; needed if a top-down task is among the predictors, made by the first that
+            wants crops of people if none is given. Called in order, on this thread.
         mask: foreground mask (H, W) of an item, for the tasks that can use one; may look at its earlier results.
         refine: called with each finished item, in order, on this thread; may change its results.
         write: called with each finished item, in threads.
@@ -55,7 +56,8 @@ def run(
     stages: list[Iterator[Any]] = [flattened, items]
     try:
         items = _chain(stages, overlap(guarded(_read), items, workers=threads, ahead=ahead, name="read"))
-        if find is not None and any(p.task.top_down for p in predictors):
+        find = _people_step(find, predictors)
+        if find is not None:
             items = _chain(stages, map(guarded(find), items))
         for predictor in predictors:
             prepare, finish = guarded(predictor.prepare), guarded(_finisher(predictor, mask))
@@ -76,6 +78,14 @@ def run(
             close = getattr(stage, "close", None)
             if close is not None:
                 close()
+
+
+def _people_step(find: Step | None, predictors: Sequence[TaskRunner]) -> Step | None:
+    """How people are found, and crops of them held, if any task wants to know."""
+    cropping = next((p for p in predictors if p.detail == "people"), None)
+    if cropping is not None:
+        return CropFinder(find if find is not None else cropping.people_finder())
+    return find if any(p.needs_people for p in predictors) else None
 
 
 def _chain(stages: list[Iterator[Any]], stage: Iterator[Item]) -> Iterator[Item]:

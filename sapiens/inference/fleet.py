@@ -27,12 +27,12 @@ class Fleet:
         if not predictors:
             raise InputError("a fleet needs at least one predictor")
         first = predictors[0]
-        if any((p.name, p.digest, p.dtype, p.setup) != (first.name, first.digest, first.dtype, first.setup)
-               for p in predictors):  # fmt: skip
+        wanted = (first.name, first.digest, first.dtype, first.setup, first.detail)
+        if any((p.name, p.digest, p.dtype, p.setup, p.detail) != wanted for p in predictors):
             raise InputError("the predictors of a fleet must be the same network with the same settings")
         self.first = first
         self.task, self.setup, self.batch_size = first.task, first.setup, first.batch_size
-        self.name, self.digest = first.name, first.digest
+        self.name, self.digest, self.detail = first.name, first.digest, first.detail
         self.workers = len(predictors)
         self._free: queue.SimpleQueue[Predictor] = queue.SimpleQueue()
         for predictor in predictors:
@@ -42,6 +42,11 @@ class Fleet:
     def dtype_name(self) -> str:
         """Dtype of the weights, e.g. "float32"."""
         return self.first.dtype_name
+
+    @property
+    def needs_people(self) -> bool:
+        """Whether it must know where the people are."""
+        return self.first.needs_people
 
     def people_finder(self, *, boxes: Callable[[Item], Any] | None = None, whole_image: bool = False) -> PeopleFinder:
         """How people are found; see `Predictor.people_finder`."""
@@ -60,6 +65,10 @@ class Fleet:
             self._free.put(predictor)
         # The inputs of one picture may have been on several devices; its outputs must meet on one.
         return {name: tensor.to(self.first.device) for name, tensor in raw.items()}
+
+    def absorb(self, item: Item, prepared: Prepared, raw: Raw) -> None:
+        """Paste the raw outputs of one input; see `Predictor.absorb`."""
+        self.first.absorb(item, prepared, raw)
 
     def finish(self, item: Item) -> Result:
         """Turn an item's raw outputs into the task's result."""

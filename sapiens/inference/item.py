@@ -60,7 +60,9 @@ class Item:
         index: position in the run.
         frame: the decoded picture; None before reading and after a failure to read.
         people: person boxes, once a top-down task asked for them.
+        crops: where crops of people are cut, if a task wants them.
         prepared, raw: between the stages of the task at work; empty otherwise.
+        collage: likewise, of a picture that is looked at in pieces.
         results: finished results by task name.
         notes: what the results have to say about themselves, e.g. "no person found".
         files: what was written for it.
@@ -73,8 +75,10 @@ class Item:
     index: int
     frame: Frame | None = None
     people: People | None = None
+    crops: Any = None
     prepared: list[Prepared] = field(default_factory=list)
     raw: Raw = field(default_factory=dict)
+    collage: Any = None
     results: dict[str, Result] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     files: list[Path] = field(default_factory=list)
@@ -94,6 +98,9 @@ class Item:
         return self.frame
 
 
+Step = Callable[[Item], None]
+
+
 class TaskRunner(Protocol):
     """A task at work, as the engine sees it; `Predictor` is one, and `Fleet`, which also has `workers`.
 
@@ -101,6 +108,8 @@ class TaskRunner(Protocol):
         task, setup: what to do.
         batch_size: network inputs per pass.
         dtype_name: dtype the network runs in, for messages.
+        needs_people: whether it must know where the people are.
+        detail: how closely it looks; see `sapiens.inference.detail`.
     """
 
     task: Task
@@ -110,17 +119,28 @@ class TaskRunner(Protocol):
     @property
     def dtype_name(self) -> str: ...
 
+    @property
+    def needs_people(self) -> bool: ...
+
+    @property
+    def detail(self) -> str: ...
+
+    def people_finder(self) -> Step:
+        """A step that sets `people` on an item."""
+
     def prepare(self, item: Item) -> None:
         """Cut the network inputs from an item's picture."""
 
     def forward(self, prepared: Sequence[Prepared]) -> Raw:
         """Run the network on a batch of inputs."""
 
+    def absorb(self, item: Item, prepared: Prepared, raw: Raw) -> None:
+        """Take the raw outputs of one input of an item that has a collage."""
+
     def finish(self, item: Item) -> Result:
         """Turn an item's raw outputs into the task's result."""
 
 
-Step = Callable[[Item], None]
 MaskOf = Callable[[Item], npt.NDArray[np.bool_] | None]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import functools
 import logging
@@ -16,7 +17,8 @@ import torch
 from sapiens.backbones.sizes import get_size
 from sapiens.errors import InputError, UnknownNameError
 from sapiens.imaging.frame import Frame
-from sapiens.inference.devices import pick_device, pick_dtype
+from sapiens.inference.detail import Detail, check_detail, prepare_detail
+from sapiens.inference.devices import INT8, pick_device, pick_dtype
 from sapiens.inference.engine import run
 from sapiens.inference.item import Item, Source
 from sapiens.inference.parts_finder import PartsFinder
@@ -48,6 +50,7 @@ def load(
     compat: Compat = "default",
     batch_size: int | None = None,
     detector: str | Detector | None = None,
+    detail: Detail = "whole",
     **options: Any,
 ) -> Predictor:
     """Load a task's network and return something to call with pictures.
@@ -60,16 +63,21 @@ def load(
         weights: a checkpoint file or folder; default the checkpoint root, then the Hub. "untrained" gives repeatable
             weights that were never trained, to try the machinery with.
         device: "auto", "cpu", "cuda", "cuda:1", "mps".
-        dtype: "auto" (bfloat16 on GPUs that compute in it, else float32), "float32", "bfloat16", "float16".
+        dtype: "auto" (bfloat16 on GPUs that compute in it, else float32), "float32", "bfloat16", "float16", or "int8"
+            (CPUs only: linear layers of 8-bit integers; docs/performance.md has the errors).
         compat: "reference" keeps every number of the original pipeline, "default" mends what is safe to mend
             (docs/conventions.md lists each mend).
         batch_size: network inputs per pass; default 8 on a GPU, 1 on a CPU.
-        detector: for pose: a detector name; "parts" (people by the embedded nano's body parts, the default with nano);
-            or any callable from a list of pictures to boxes and scores.
+        detector: for pose and detail="people": a detector name; "parts" (people by the embedded nano's body parts, the
+            default with nano); or any callable from a list of pictures to boxes and scores.
+        detail: for the dense tasks: "whole", the picture in one pass; "people", also a crop of every person at the
+            network's full resolution, pasted in; "tiles", pictures larger than the network's input also in tiles of
+            full resolution. See docs/crops.md.
         **options: the task's own switches, e.g. `flip=False` for pose, `probabilities=True` for seg.
 
     Raises:
-        UnknownNameError: no such task, size, dtype or option.
+        UnknownNameError: no such task, size, dtype, detail or option.
+        InputError: a detail that the task or the compat mode has not.
         WeightsError: no usable weights; the message says which file to put where.
     """
     from sapiens.weights import NANO_FILE, load_model, locate, untrained
@@ -80,6 +88,7 @@ def load(
         raise UnknownNameError("compat mode", compat, ["default", "reference"])
     target, number = pick_device(device), pick_dtype(dtype, pick_device(device))
     setup = Setup(spec.input_hw, compat, _options(kind, {**kind.size_options.get(spec.name, {}), **options}))
+    check_detail(kind, setup, detail)
     with torch.device("meta"):
         model = build_model(kind, spec.name)
     notes: tuple[str, ...] = ()
@@ -89,6 +98,10 @@ def load(
         path = locate(kind.name, spec.name, weights)
         notes = (NANO_NOTE,) if path == NANO_FILE else ()
         digest = load_model(model, path, task=kind.name, size=spec.name, dtype=number, device=target).digest
+    if target.type == "cpu" and number is torch.float32 and (dtype == INT8 or compat == "default"):
+        from sapiens.cpu.swap import speed_up
+
+        speed_up(model, int8=dtype == INT8)
     return Predictor(
         kind,
         model,
@@ -98,6 +111,8 @@ def load(
         batch_size=(1 if target.type == "cpu" else 8) if batch_size is None else batch_size,
         detector=detector,
         notes=notes,
+        arithmetic=INT8 if dtype == INT8 else None,
+        detail=detail,
     )
 
 
@@ -143,6 +158,8 @@ class Predictor:
         batch_size: int = 1,
         detector: str | Detector | None = None,
         notes: tuple[str, ...] = (),
+        arithmetic: str | None = None,
+        detail: Detail = "whole",
     ) -> None:
         if batch_size < 1:
             raise InputError(f"batch_size must be at least 1, got {batch_size}")
@@ -153,8 +170,10 @@ class Predictor:
         self.digest = digest
         self.batch_size = batch_size
         self.notes = notes
+        self.detail: Detail = check_detail(task, setup, detail)
         weight = next(model.parameters())
         self.device, self.dtype = weight.device, weight.dtype
+        self._arithmetic = arithmetic
         self._mean = torch.tensor(MEAN, device=self.device).view(3, 1, 1)
         self._std = torch.tensor(STD, device=self.device).view(3, 1, 1)
         self._detector = detector
@@ -165,18 +184,42 @@ class Predictor:
 
     @property
     def dtype_name(self) -> str:
-        """Dtype of the weights, e.g. "float32"."""
-        return str(self.dtype).removeprefix("torch.")
+        """What the network computes in, e.g. "float32" or "int8"."""
+        return self._arithmetic or str(self.dtype).removeprefix("torch.")
 
-    def __call__(self, images: Any, boxes: Any = None, *, masks: Any = None, whole_image: bool = False) -> Any:
+    @property
+    def needs_people(self) -> bool:
+        """Whether it must know where the people are."""
+        return self.task.top_down or self.detail == "people"
+
+    def with_detail(self, detail: Detail) -> Predictor:
+        """The same network looking more or less closely; see `load`.
+
+        Raises:
+            InputError: a detail that there is not, or that the task has not.
+        """
+        other = copy.copy(self)
+        other.detail = check_detail(self.task, self.setup, detail)
+        return other
+
+    def __call__(
+        self,
+        images: Any,
+        boxes: Any = None,
+        *,
+        masks: Any = None,
+        whole_image: bool = False,
+        detail: Detail | None = None,
+    ) -> Any:
         """Predict on one picture or a list of pictures of any sizes.
 
         Args:
             images: a path, PIL image or (H, W, 3) uint8 RGB array, or a list of them.
-            boxes: for pose: (N, 4) person boxes xyxy in pixels, or a list with one such array (or None) per picture;
-                default a detector finds the people.
+            boxes: for pose and detail="people": (N, 4) person boxes xyxy in pixels, or a list with one such array (or
+                None) per picture; default a detector finds the people.
             masks: for normals, points and albedo: (H, W) bool foreground, or a list with one (or None) per picture.
             whole_image: for pose: take the whole picture as one person.
+            detail: as in `load`, for this call.
 
         Returns:
             the task's result, or a list of results in the order of the pictures.
@@ -185,17 +228,24 @@ class Predictor:
             InputError: a picture or box that cannot be used; the message names it.
             NumericError: the network produced NaN or Inf.
         """
+        if detail is not None and detail != self.detail:
+            return self.with_detail(detail)(images, boxes, masks=masks, whole_image=whole_image)
         many = isinstance(images, Sequence) and not isinstance(images, str | bytes)
         pictures = list(images) if many else [images]
         box_list = _per_picture(boxes, len(pictures), many, "boxes")
         mask_list = _per_picture(masks, len(pictures), many, "masks")
         finder = None
-        if self.task.top_down:
+        if whole_image and not self.task.top_down:
+            raise InputError(f"{self.task.name} works on whole pictures: whole_image is for pose")
+        if self.needs_people:
             finder = self._finder
             if boxes is not None or whole_image:
                 finder = self.people_finder(boxes=lambda item: box_list[item.index], whole_image=whole_image)
-        elif boxes is not None or whole_image:
-            raise InputError(f"{self.task.name} works on whole pictures: boxes and whole_image are for pose")
+        elif boxes is not None:
+            raise InputError(
+                f"{self.task.name} works on whole pictures: boxes are for pose",
+                hint="detail='people' crops around them" if self.detail == "whole" else None,
+            )
         sources = (picture_source(picture, index) for index, picture in enumerate(pictures))
         with closing(run(sources, [self], find=finder, mask=lambda item: mask_list[item.index])) as items:
             results = [self._result(item) for item in items]
@@ -212,6 +262,7 @@ class Predictor:
         detect_every: int = 1,
         subject: str = "all",
         smooth: bool = False,
+        detail: Detail | None = None,
     ) -> Iterator[Result]:
         """Predict lazily, in order and in bounded memory, on clips, streams, pictures or whatever yields pictures.
 
@@ -222,9 +273,11 @@ class Predictor:
             frames: of clips: "10:200:2" as in Python; default all.
             fps: of numbered pictures and iterables; default 25.
             sequence: take the pictures of a folder, or of the iterable, as the frames of one clip.
-            detect_every: for pose in clips: look for people in every so many frames; boxes move on in between.
-            subject: for pose: "all", "largest", "centre", "id:3" or "box:x1,y1,x2,y2"; followed through a clip.
+            detect_every: in clips, where people are looked for (pose, detail="people"): in every so many frames; boxes
+                move on in between.
+            subject: likewise: "all", "largest", "centre", "id:3" or "box:x1,y1,x2,y2"; followed through a clip.
             smooth: for pose in clips: steady the keypoints (One-Euro filter).
+            detail: as in `load`, for this call.
 
         Yields:
             results; in clips with `meta.frame` and `meta.time_s`, and `ids` of the people.
@@ -236,7 +289,8 @@ class Predictor:
         from sapiens.inference.streaming import How, stream
 
         how = How(whole_image, frames, fps, sequence, detect_every, subject, smooth)
-        with closing(stream(self, sources, how)) as items:
+        looking = self if detail is None else self.with_detail(detail)
+        with closing(stream(looking, sources, how)) as items:
             for item in items:
                 yield self._result(item)
 
@@ -267,6 +321,10 @@ class Predictor:
 
     def prepare(self, item: Item) -> None:
         """Cut the network inputs from an item's picture."""
+        item.collage = None
+        if self.detail != "whole":
+            item.prepared = prepare_detail(item, self.task, self.setup, self.detail)
+            return
         boxes = item.people.boxes_xyxy if item.people is not None else None
         item.prepared = self.task.preprocess(item.take(), boxes, self.setup)
 
@@ -285,8 +343,24 @@ class Predictor:
         finite = torch.stack([s.isfinite() for s in sums]).all(0)
         return {**self.task.decode(raw, self.setup), "finite": finite}
 
+    def absorb(self, item: Item, prepared: Prepared, raw: Raw) -> None:
+        """Paste the raw outputs of one of the inputs of an item that has a collage."""
+        with torch.inference_mode():
+            item.collage.add(prepared, raw, self._meta(item))
+
     def finish(self, item: Item) -> Result:
         """Turn an item's raw outputs into the task's result."""
+        frame, meta = item.take(), self._meta(item)
+        with torch.inference_mode():
+            result: Result = (
+                item.collage.finish(meta)
+                if item.collage is not None
+                else self.task.postprocess(item.raw, item.prepared, frame, item.people, self.setup, meta)
+            )
+        item.prepared, item.raw, item.collage = [], {}, None
+        return result if result.image is not None else dataclasses.replace(result, image=frame.image)
+
+    def _meta(self, item: Item) -> Meta:
         frame = item.take()
         meta = Meta(
             image_id=frame.id,
@@ -300,12 +374,9 @@ class Predictor:
             frame=frame.index if item.source.clip is not None else None,
             time_s=frame.time_s,
         )
-        if item.people is not None and item.people.note and self.task.top_down:
+        if item.people is not None and item.people.note and self.needs_people:
             meta = meta.with_notes(item.people.note)
-        with torch.inference_mode():
-            result = self.task.postprocess(item.raw, item.prepared, frame, item.people, self.setup, meta)
-        item.prepared, item.raw = [], {}
-        return result if result.image is not None else dataclasses.replace(result, image=frame.image)
+        return meta
 
 
 def picture_source(picture: Any, index: int) -> Source:

@@ -43,12 +43,16 @@ def stream(predictor: Predictor, sources: Any, how: How) -> Generator[Item, None
     """
     task = predictor.task
     subject = Subject.parse(how.subject)
-    if not task.top_down and (subject.kind != "all" or how.detect_every != 1 or how.whole_image):
-        raise InputError(f"{task.name} works on whole pictures: detect_every, subject and whole_image are for pose")
+    if not predictor.needs_people and (subject.kind != "all" or how.detect_every != 1):
+        raise InputError(
+            f"{task.name} works on whole pictures: detect_every and subject are for pose and detail='people'"
+        )
+    if not task.top_down and how.whole_image:
+        raise InputError(f"{task.name} works on whole pictures: whole_image is for pose")
     if how.smooth and not has_keypoints(task):
         raise InputError(f"{task.name} has no keypoints to smooth")
     follower = None
-    if task.top_down:
+    if predictor.needs_people:
         follower = Follower(
             predictor.people_finder(whole_image=how.whole_image), every=how.detect_every, subject=subject
         )

@@ -22,11 +22,14 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from sapiens.bench.float8 import use_float8
 from sapiens.bench.load import peak_memory
 from sapiens.imaging.frame import Frame
 
 PICTURE_HW = (1280, 960)
-KINDS = ("float32", "int8", "bfloat16", "float16", "eager", "compiled", "graph", "transformers")
+KINDS = ("float32", "int8", "bfloat16", "float16", "float8", "eager", "compiled", "graph", "transformers")
+HALF = ("bfloat16", "compiled", "graph", "float8")
+"""Kinds whose weights are bfloat16."""
 
 
 def picture(size_hw: tuple[int, int] = PICTURE_HW) -> Any:
@@ -87,17 +90,15 @@ class Ours(Contender):
 
         # The reference keeps torch's own layers: the same modules run eagerly.
         compat: Any = "reference" if kind == "eager" else "default"
-        dtype = "float32" if kind in ("eager", "float32") else "bfloat16" if kind in ("compiled", "graph") else kind
+        dtype = "float32" if kind in ("eager", "float32") else "bfloat16" if kind in HALF else kind
         options: dict[str, Any] = {"flip": False} if task == "pose" else {}
         self.predictor = load(task, size, weights=weights, dtype=dtype, compat=compat, batch_size=batch, **options)
         super().__init__(self.predictor.device)
         self.batch, self.top_down = batch, self.predictor.task.top_down
-        if kind == "compiled":
-            self.predictor.model.compile(mode="max-autotune-no-cudagraphs", dynamic=False)
-        elif kind == "graph":
-            self.predictor.model.compile(mode="reduce-overhead", dynamic=False)
-        if kind not in ("compiled", "graph"):
-            self.watch(self.predictor.model)
+        network: Any = self.predictor.model
+        _finish(kind, network, network.backbone)
+        if kind not in MODES:
+            self.watch(network)
 
     def run(self) -> None:
         from sapiens.inference.item import Item
@@ -162,16 +163,25 @@ def _backbone(kind: str, size: str, weights: str, device: torch.device) -> nn.Mo
     from sapiens.cpu.swap import speed_up
     from sapiens.weights import load_model
 
-    number = torch.bfloat16 if kind in ("bfloat16", "compiled", "graph") else torch.float32
+    number = torch.bfloat16 if kind in HALF else torch.float32
     with torch.device("meta"):
         model = build_backbone(size)
     load_model(model, Path(weights), task="pretrain", size=size, dtype=number, device=device)
     if device.type == "cpu" and kind in ("float32", "int8"):
         speed_up(model, int8=kind == "int8")
-    if kind in ("compiled", "graph"):
-        mode = "reduce-overhead" if kind == "graph" else "max-autotune-no-cudagraphs"
-        model.compile(mode=mode, dynamic=False)
+    _finish(kind, model, model)
     return model
+
+
+MODES = {"compiled": "max-autotune-no-cudagraphs", "graph": "reduce-overhead", "float8": "max-autotune-no-cudagraphs"}
+
+
+def _finish(kind: str, network: nn.Module, backbone: Any) -> None:
+    """Compile a network whose kind asks for it; 8-bit floating point is of use only where its scaling is fused."""
+    if kind == "float8":
+        use_float8(backbone.blocks)
+    if kind in MODES:
+        network.compile(mode=MODES[kind], dynamic=False)
 
 
 def main(kind: str, task: str, size: str, weights: str, batch: str, threads: str) -> None:

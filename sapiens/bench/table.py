@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import os
 import platform
 from collections.abc import Mapping, Sequence
@@ -19,7 +20,13 @@ def machine() -> str:
 
 def report(title: str, rows: Sequence[Mapping[str, Any]], remarks: Sequence[str] = ()) -> dict[str, Any]:
     """A benchmark's outcome, ready for JSON and for `render`."""
-    return {"title": title, "machine": machine(), "rows": [dict(row) for row in rows], "remarks": list(remarks)}
+    return {
+        "title": title,
+        "machine": machine(),
+        "date": datetime.date.today().isoformat(),
+        "rows": [dict(row) for row in rows],
+        "remarks": list(remarks),
+    }
 
 
 def render(outcome: Mapping[str, Any]) -> str:

@@ -1,7 +1,7 @@
 """One result from predictions of the whole picture and of parts of it, in bounded memory.
 
 Pieces come in the order of their windows, which are sorted along the picture's longer side. As soon as no later piece
-reaches a stretch of it, and more than `KEPT` pieces wait, that stretch is pasted and the pieces behind it are let go:
+reaches a stretch of it, and more than `KEPT_BYTES` wait, that stretch is pasted and the pieces behind it are let go:
 an 8K picture holds two columns of tiles at a time, not all of them. What no piece reaches stays the whole picture's
 prediction, to the last bit.
 """
@@ -21,8 +21,8 @@ from sapiens.inference.windows import Window, at_density, low_part, sample
 from sapiens.tasks.base import Meta, Prepared, Raw, Result, Setup, Task
 from sapiens.tasks.pieces import Piece, Pieces, Place
 
-KEPT = 24
-"""Pieces that may wait before pasting starts; with fewer, all the pasting is left to `finish`, beside the network."""
+KEPT_BYTES = 256 << 20
+"""What may wait before pasting starts; with less, all the pasting is left to `finish`, beside the network."""
 BAND_BYTES = 16 << 20
 """Of the maps at the picture's size that exist at a time, for each piece that meets there."""
 
@@ -62,7 +62,7 @@ class Collage:
         field = self._pieces.field(raw, prepared, self._setup)
         self._waiting.append((window, self._fitted(window, Piece(window.place, field, raw, prepared, self._tiles))))
         self.most_waiting = max(self.most_waiting, len(self._waiting))
-        if len(self._waiting) > KEPT:
+        if sum(piece.field.nbytes for _, piece in self._waiting) > KEPT_BYTES:
             self._paste(meta)
 
     def finish(self, meta: Meta) -> Result:

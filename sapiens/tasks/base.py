@@ -325,15 +325,6 @@ def build_model(task: Task, size: str) -> TaskModel:
     return TaskModel(build_backbone(size, out_type="featmap"), task.build_head(size, spec.embed_dims))
 
 
-def build_joint_model(tasks: Sequence[Task], size: str) -> JointModel:
-    """As `build_model`, for several tasks on one backbone."""
-    from sapiens.backbones.sizes import build_backbone, get_size
-
-    width = get_size(size).embed_dims
-    heads = {task.name: task.build_head(size, width) for task in tasks}
-    return JointModel(build_backbone(size, out_type="featmap"), heads)
-
-
 def stack_inputs(prepared: Sequence[Prepared]) -> Tensor:
     """uint8 (B, 3, h, w) from network inputs."""
     return torch.from_numpy(np.stack([p.input for p in prepared])).permute(0, 3, 1, 2)

@@ -8,8 +8,6 @@ from safetensors.torch import save_file
 
 from sapiens.config import Recipe
 from sapiens.errors import InputError
-from sapiens.tasks import get_task
-from sapiens.tasks.base import build_joint_model
 from sapiens.training.model import make_model
 
 RECIPE = Recipe(task="seg,normal", size="nano", iterations=1, batch_size=1, input_hw=(128, 96))
@@ -17,8 +15,7 @@ RECIPE = Recipe(task="seg,normal", size="nano", iterations=1, batch_size=1, inpu
 
 @pytest.fixture(scope="module")
 def stored(tmp_path_factory):
-    torch.manual_seed(3)
-    model = build_joint_model([get_task(name) for name in ("pose", "seg")], "nano")
+    model = make_model(dataclasses.replace(RECIPE, task="pose,seg", seed=3))
     path = tmp_path_factory.mktemp("joint") / "joint.safetensors"
     save_file(model.state_dict(), path)
     return model, path

@@ -4,16 +4,19 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from sapiens.config import Recipe
 from sapiens.errors import WeightsError
 from sapiens.tasks import get_task
-from sapiens.tasks.base import build_joint_model, build_model
+from sapiens.tasks.base import build_model
+from sapiens.training.model import make_model
 from sapiens.weights import identify, load_model
+
+RECIPE = Recipe(task="seg,normal", size="nano", iterations=1, batch_size=1, input_hw=(128, 96))
 
 
 @pytest.fixture(scope="module")
 def joint(tmp_path_factory):
-    torch.manual_seed(0)
-    model = build_joint_model([get_task("seg"), get_task("normal")], "nano")
+    model = make_model(RECIPE)
     path = tmp_path_factory.mktemp("joint") / "both.safetensors"
     save_file({name: tensor.contiguous() for name, tensor in model.state_dict().items()}, path)
     return model, path
@@ -38,7 +41,7 @@ def test_load__a_task_takes_the_backbone_and_its_head(joint, task):
 def test_load__joint_model_takes_everything(joint):
     model, path = joint
     with torch.device("meta"):
-        other = build_joint_model([get_task("seg"), get_task("normal")], "nano")
+        other = make_model(RECIPE)
     load_model(other, path, task="seg,normal", size="nano")
     for name, tensor in other.state_dict().items():
         assert torch.equal(tensor, model.state_dict()[name]), name

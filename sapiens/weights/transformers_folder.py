@@ -135,6 +135,9 @@ def _head_config(shapes: Shapes) -> dict[str, Any]:
     scales = _numbered(shapes, r"scale_conv_layers\.(\d+)\.weight")
     linears = _numbered(shapes, r"scale_final_layer\.(\d+)\.weight")
     shuffled = "input_conv.0.weight" in shapes
+    last_up = [*(s[0] // 4 for s in blocks), *(s[1] for s in deconvs)]
+    if convs and last_up and convs[0][1] != last_up[-1]:
+        raise WeightsError("transformers has no head whose refining convolutions see the picture", "keep the layout")
     if not shuffled and (any(s[2] != 4 for s in deconvs) or any(s[2] != 1 for s in convs)):
         raise WeightsError("transformers pads such a head rightly only with transposed kernels of 4 and others of 1")
     config: dict[str, Any] = {

@@ -15,7 +15,7 @@ from sapiens.backbones.sizes import SIZES, build_backbone, get_size
 from sapiens.backbones.standalone.sapiens2 import Sapiens2
 from sapiens.errors import InputError, UnknownNameError
 from sapiens.tasks import TASKS
-from sapiens.tasks.base import TaskModel
+from sapiens.tasks.base import TaskModel, run_head
 
 HEADS = {
     "PoseHeatmapHead": "pose",
@@ -107,7 +107,11 @@ def test_build_head__output_size(task: str, size: str) -> None:
     spec = get_size(size)
     patch = 64 if spec.use_tokenizer else spec.patch_size
     rows, cols = (side // patch for side in spec.input_hw)
-    out = meta_head(task, size)(torch.empty(1, spec.embed_dims, rows, cols, device="meta"))
+    features, image = (
+        torch.empty(1, channels, *hw, device="meta")
+        for channels, hw in ((spec.embed_dims, (rows, cols)), (3, spec.input_hw))
+    )
+    out = run_head(meta_head(task, size), features, image)
     maps, scale = out if task == "pointmap" else (out, None)
     channels = {"pose": 308, "seg": 29, "matting": 4}.get(task, 3)
     factor = spec.patch_size // 4 if task == "pose" else spec.patch_size

@@ -21,8 +21,9 @@ _WIDE = {
 }
 _NANO = {
     "upsample_channels": (24, 16, 12),
-    "conv_out_channels": None,
-    "conv_kernel_sizes": None,
+    "conv_out_channels": (24, 16),
+    "conv_kernel_sizes": (3, 3),
+    "sees_picture": True,
 }
 
 # The widths of 0.4b to 5b are public though no weights are; 0.1b, 1b-4k and nano follow their neighbours.

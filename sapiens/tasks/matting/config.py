@@ -23,8 +23,9 @@ _WIDE = {
 }
 _NANO = {
     "upsample_channels": (24, 16, 12),
-    "conv_out_channels": None,
-    "conv_kernel_sizes": None,
+    "conv_out_channels": (16,),
+    "conv_kernel_sizes": (3,),
+    "sees_picture": True,
 }
 
 # Only 1b was released; the others follow the normal heads of their size.

@@ -21,8 +21,9 @@ _WIDE = {
 }
 _NANO = {
     "upsample_channels": (24, 16, 12),
-    "conv_out_channels": None,
-    "conv_kernel_sizes": None,
+    "conv_out_channels": (16,),
+    "conv_kernel_sizes": (3,),
+    "sees_picture": True,
 }
 
 # 0.1b, 1b-4k and nano were never released and follow their neighbours.

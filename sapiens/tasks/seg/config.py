@@ -19,8 +19,9 @@ _FULL = {
 _NANO = {
     "deconv_out_channels": (48, 24, 16),
     "deconv_kernel_sizes": (4, 4, 4),
-    "conv_out_channels": None,
-    "conv_kernel_sizes": None,
+    "conv_out_channels": (24,),
+    "conv_kernel_sizes": (3,),
+    "sees_picture": True,
 }
 
 # 0.1b, 1b-4k and nano were never released and follow their neighbours.

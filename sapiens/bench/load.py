@@ -156,7 +156,7 @@ CASES: dict[str, Callable[[Path, str], nn.Module | None]] = {
 }
 
 
-NEEDS = {"load with copy=True": 1.0, "load in bfloat16": 0.6, "random weights first": 2.0}
+NEEDS = {"load": 1.0, "load with copy=True": 1.0, "load in bfloat16": 0.6, "random weights first": 2.0}
 """Memory a case takes for good, in sizes of the file; what is only mapped can be dropped."""
 
 

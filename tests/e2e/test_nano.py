@@ -16,12 +16,12 @@ from sapiens.weights import NANO_FILE, identify
 
 # Well below what `sapiens evaluate --all --size nano` prints on 256 pictures, far above the trivial answers.
 LEARNED = {
-    "pose": ("pck_box", "above", 0.6),
-    "seg": ("miou_common", "above", 0.25),
-    "normal": ("mean_deg", "below", 27.0),
-    "pointmap": ("l2_aligned_m", "below", 0.35),
-    "matting": ("alpha_mae", "below", 0.08),
-    "albedo": ("mae", "below", 0.085),
+    "pose": ("pck_box", "above", 0.75),
+    "seg": ("miou_common", "above", 0.33),
+    "normal": ("mean_deg", "below", 22.0),
+    "pointmap": ("l2_aligned_m", "below", 0.2),
+    "matting": ("alpha_mae", "below", 0.04),
+    "albedo": ("mae", "below", 0.058),
 }
 
 

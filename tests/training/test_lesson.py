@@ -8,6 +8,7 @@ from sapiens.config import apply, parse_settings
 from sapiens.datasets.rendered import RenderedPeople, RenderSpec
 from sapiens.errors import InputError, UnknownNameError
 from sapiens.tasks import TASKS
+from sapiens.tasks.base import TaskModel
 from sapiens.training.data import Example, collate
 from sapiens.training.lesson import make_lesson, split_tasks
 from sapiens.training.model import make_model
@@ -77,8 +78,9 @@ def test_joint_lesson__same_terms_as_each_task_alone(people):
         for name in ("normal", "albedo"):
             single = make_lesson(get_recipe(name, "nano"))
             own = batch_of(single, people)
-            features = model.backbone(own["input"].float() / 64 - 2)[0]
-            raw = single.forward(lambda _, f=features, n=name: model.decode_heads[n](f), own["input"])
+            pixels = own["input"].float() / 64 - 2
+            alone = TaskModel(model.backbone, model.decode_heads[name])
+            raw = single.forward(alone, pixels)
             assert float(single.loss(raw, own)["loss"]) == pytest.approx(float(terms[f"{name}/loss"]), rel=0.02)
 
 

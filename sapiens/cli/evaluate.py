@@ -53,7 +53,7 @@ def evaluate(
         list[str] | None, typer.Option("--option", "-O", help="A task's own switch, e.g. flip=false.")
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
-    dtype: Annotated[str, typer.Option(help="auto, float32, bfloat16, float16.")] = "auto",
+    dtype: Annotated[str, typer.Option(help="auto, float32, bfloat16, float16, int8 (CPUs).")] = "auto",
     compat: Annotated[str, typer.Option(help="default, or reference: predict and count as the original.")] = "default",
     batch_size: Annotated[int | None, typer.Option(min=1, help="Network inputs per pass.")] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only the table and errors.")] = False,

@@ -72,7 +72,7 @@ def predict(
     devices: Annotated[
         str | None, typer.Option(help="Several GPUs at once, as 0,1: one worker each, one output.")
     ] = None,
-    dtype: Annotated[str, typer.Option(help="auto, float32, bfloat16, float16.")] = "auto",
+    dtype: Annotated[str, typer.Option(help="auto, float32, bfloat16, float16, int8 (CPUs).")] = "auto",
     compat: Annotated[str, typer.Option(help="default, or reference: every number as the original.")] = "default",
     batch_size: Annotated[int | None, typer.Option(min=1, help="Network inputs per pass.")] = None,
     max_pixels: Annotated[int | None, typer.Option(min=1, help="Largest picture to decode, in pixels.")] = None,

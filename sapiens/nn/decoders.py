@@ -145,9 +145,7 @@ def with_picture(decoded: Tensor, picture: Tensor | None) -> Tensor:
     """
     if picture is None or picture.shape[2:] != decoded.shape[2:]:
         given, (rows, cols) = None if picture is None else tuple(picture.shape), decoded.shape[2:]
-        raise InputError(
-            f"this head refines the picture itself: expected (B, 3, {rows}, {cols}), got {given}"
-        )
+        raise InputError(f"this head refines the picture itself: expected (B, 3, {rows}, {cols}), got {given}")
     return torch.cat([decoded, picture.to(decoded.dtype)], 1)
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING
+import importlib.util
+from typing import TYPE_CHECKING, Any
 
 from sapiens.errors import UnknownNameError
 
@@ -30,3 +31,14 @@ def get_task(name: str) -> Task:
         raise UnknownNameError("task", name, TASKS)
     task: Task = importlib.import_module(TASKS[name]).TASK
     return task
+
+
+def find_part(name: str, part: str) -> Any:
+    """A file of a task's folder that not every task has, as a module; None where it is missing.
+
+    Raises:
+        UnknownNameError: no such task.
+    """
+    get_task(name)
+    module = f"{TASKS[name]}.{part}"
+    return importlib.import_module(module) if importlib.util.find_spec(module) else None

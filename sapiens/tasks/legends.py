@@ -5,13 +5,11 @@ A task without named classes or points has no such module.
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 from dataclasses import dataclass
 
 from sapiens.drawing.palette import ColourRGB
 from sapiens.drawing.skeleton import Link
-from sapiens.tasks import TASKS, get_task
+from sapiens.tasks import find_part
 
 
 @dataclass(frozen=True)
@@ -39,9 +37,6 @@ def get_legend(task: str) -> Legend | None:
     Raises:
         UnknownNameError: no such task.
     """
-    get_task(task)
-    module = f"{TASKS[task]}.legend"
-    if importlib.util.find_spec(module) is None:
-        return None
-    legend: Legend = importlib.import_module(module).LEGEND
-    return legend
+    module = find_part(task, "legend")
+    found: Legend | None = module.LEGEND if module else None
+    return found

@@ -6,15 +6,13 @@ does the piecing and knows no task.
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from sapiens.tasks import TASKS, get_task
+from sapiens.tasks import find_part
 from sapiens.tasks.base import Prepared, Raw, Setup
 
 
@@ -104,9 +102,6 @@ def get_pieces(task: str) -> Pieces | None:
     Raises:
         UnknownNameError: no such task.
     """
-    get_task(task)
-    module = f"{TASKS[task]}.pieces"
-    if importlib.util.find_spec(module) is None:
-        return None
-    pieces: Pieces = importlib.import_module(module).PIECES
-    return pieces
+    module = find_part(task, "pieces")
+    found: Pieces | None = module.PIECES if module else None
+    return found

@@ -23,8 +23,8 @@ from safetensors.torch import load_file, save_file
 from sapiens.bench.contender import KINDS
 from sapiens.bench.roofline import Roofline, measure_roofline
 from sapiens.bench.table import report
+from sapiens.cpu.processor import computes_in
 from sapiens.errors import InputError, UnknownNameError, WeightsError
-from sapiens.inference.devices import computes_in
 from sapiens.tasks import TASKS, get_task
 from sapiens.tasks.base import build_model
 

@@ -167,7 +167,7 @@ def _backbone(kind: str, size: str, weights: str, device: torch.device) -> nn.Mo
     with torch.device("meta"):
         model = build_backbone(size)
     load_model(model, Path(weights), task="pretrain", size=size, dtype=number, device=device)
-    if device.type == "cpu" and kind in ("float32", "int8"):
+    if device.type == "cpu" and kind in ("float32", "int8", "bfloat16"):
         speed_up(model, int8=kind == "int8")
     _finish(kind, model, model)
     return model

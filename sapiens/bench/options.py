@@ -15,9 +15,9 @@ import numpy as np
 import numpy.typing as npt
 
 from sapiens.bench.table import report
+from sapiens.cpu.processor import computes_in
 from sapiens.evaluation.heldout import HELD_OUT
 from sapiens.imaging.sample import Sample
-from sapiens.inference.devices import computes_in
 from sapiens.inference.predictor import Predictor, load
 from sapiens.tasks import TASKS
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import torch
 from torch import nn
+from torch.nn import functional as F
 
 from sapiens.backbones.standalone.sapiens2 import Block
+from sapiens.cpu.attention import attend_bfloat16
 from sapiens.cpu.block import StripBlock
 from sapiens.cpu.linear import Int8Linear, OneDnnLinear, has_onednn
 from sapiens.cpu.norm import ChannelNormSiLU, InstanceNormSiLU
+from sapiens.cpu.processor import computes_in
 from sapiens.cpu.winograd import WinogradConv2d, WinogradDeconv2d
 from sapiens.nn.decoders import ChannelRMSNorm, InstanceNorm
 
@@ -18,23 +22,27 @@ MIN_WIDTH = 384
 
 
 def speed_up(model: nn.Module, *, int8: bool = False) -> nn.Module:
-    """Replace layers of a network in place; it can then predict on a CPU in float32, and no longer be trained or saved.
+    """Replace layers of a network in place; it can then predict on a CPU, and no longer be trained or saved.
 
     Args:
-        model: any network of this package.
-        int8: linear layers of 8-bit integers, which change the numbers; else only the order of sums changes.
+        model: any network of this package, in float32 or bfloat16; of the latter only the blocks are replaced.
+        int8: linear layers of 8-bit integers, and attention in bfloat16 where the processor computes in it, both of
+            which change the numbers; else float32 differs in the order of sums alone.
     """
     widths = [block.attn.wq.in_features for block in model.modules() if isinstance(block, Block)]
     if widths and max(widths) < MIN_WIDTH and not int8:
         return model
+    exact = next(model.parameters()).dtype == torch.float32
+    rounds = (int8 or not exact) and computes_in("bfloat16")
+    attend = attend_bfloat16 if rounds else F.scaled_dot_product_attention
     for parent in list(model.modules()):
-        if isinstance(parent, nn.Sequential):
+        if exact and isinstance(parent, nn.Sequential):
             _swap_stack(parent)
         for name, child in parent.named_children():
-            if type(child) is nn.Linear:
+            if exact and type(child) is nn.Linear:
                 setattr(parent, name, _linear(child, int8=int8))
             elif type(child) is Block:
-                setattr(parent, name, StripBlock(child))
+                setattr(parent, name, StripBlock(child, attend))
     return model
 
 

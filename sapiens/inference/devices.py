@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
 
 import torch
 
+from sapiens.cpu.processor import computes_in
 from sapiens.errors import InputError, UnknownNameError
 
 _log = logging.getLogger("sapiens")
@@ -66,14 +64,3 @@ def pick_dtype(dtype: str | torch.dtype, device: torch.device) -> torch.dtype:
     if device.type == "cpu" and name != "float32" and not computes_in(name):
         _log.warning("this processor has no %s arithmetic: expect it to be far slower than float32", name)
     return DTYPES[name]
-
-
-def computes_in(name: str) -> bool:
-    """Whether the CPU multiplies matrices of 16-bit numbers itself; an unknown answer counts as yes."""
-    wanted = {"bfloat16": ("avx512_bf16", "amx_bf16", "bf16"), "float16": ("avx512_fp16", "amx_fp16", "fphp")}[name]
-    known: Mapping[str, Any] = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
-    flags = Path("/proc/cpuinfo")
-    if not known and not flags.exists():
-        return True
-    words = flags.read_text(encoding="utf-8", errors="replace").split() if flags.exists() else []
-    return any(known.get(flag, False) or flag in words for flag in wanted)

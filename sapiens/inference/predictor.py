@@ -98,7 +98,7 @@ def load(
         path = locate(kind.name, spec.name, weights)
         notes = (NANO_NOTE,) if path == NANO_FILE else ()
         digest = load_model(model, path, task=kind.name, size=spec.name, dtype=number, device=target).digest
-    if target.type == "cpu" and number is torch.float32 and (dtype == INT8 or compat == "default"):
+    if target.type == "cpu" and number is not torch.float16 and (dtype == INT8 or compat == "default"):
         from sapiens.cpu.swap import speed_up
 
         speed_up(model, int8=dtype == INT8)

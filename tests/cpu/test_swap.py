@@ -97,10 +97,11 @@ def test_backbone__grouped_keys():
         torch.testing.assert_close(fast(model)(image)[0], model(image)[0], atol=1e-5, rtol=1e-4)
 
 
-def test_backbone__tokenizer():
+@pytest.mark.parametrize("windows", [(2, 3), (6, 7)], ids=["one strip", "an incomplete last strip"])
+def test_backbone__tokenizer(windows):
     torch.manual_seed(0)
     model = Sapiens2("sapiens2_nano", use_tokenizer=True, patch_size=8).eval()
-    image = torch.randn(1, 3, 64, 96)
+    image = torch.randn(1, 3, *(32 * n for n in windows))
     with torch.inference_mode():
         torch.testing.assert_close(fast(model)(image)[0], model(image)[0], atol=1e-5, rtol=1e-4)
 
@@ -114,6 +115,18 @@ def test_int8__replaces_all_linear_layers_and_stays_close():
         expected, y = model(image)[0], swapped(image)[0]
     assert Int8Linear in kinds(swapped)
     assert nn.Linear not in kinds(swapped)
+    assert (y - expected).norm() / expected.norm() < 0.02
+
+
+def test_bfloat16__blocks_alone_are_replaced():
+    torch.manual_seed(0)
+    model = Sapiens2("sapiens2_nano", layer_scale_init_value=0.1).eval()
+    image = torch.randn(1, 3, 320, 256)
+    half = copy.deepcopy(model).bfloat16()
+    with torch.inference_mode():
+        expected, y = model(image)[0], fast(half)(image.bfloat16())[0]
+    assert kinds(fast(half)) - kinds(half) == {StripBlock}
+    assert y.dtype == torch.bfloat16
     assert (y - expected).norm() / expected.norm() < 0.02
 
 

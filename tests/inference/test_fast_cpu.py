@@ -9,9 +9,10 @@ import sapiens
 from sapiens.cpu import swap
 from sapiens.cpu.block import StripBlock
 from sapiens.cpu.linear import Int8Linear
+from sapiens.cpu.processor import computes_in
 from sapiens.errors import InputError, UnknownNameError
 from sapiens.inference import devices
-from sapiens.inference.devices import computes_in, pick_dtype
+from sapiens.inference.devices import pick_dtype
 
 CPU = torch.device("cpu")
 
@@ -29,7 +30,8 @@ def test_load__reference_keeps_torchs_own_layers(monkeypatch):
     monkeypatch.setattr(swap, "MIN_WIDTH", 0)
     assert StripBlock in kinds(sapiens.load("seg", "nano", device="cpu"))
     assert StripBlock not in kinds(sapiens.load("seg", "nano", device="cpu", compat="reference"))
-    assert StripBlock not in kinds(sapiens.load("seg", "nano", device="cpu", dtype="bfloat16"))
+    assert StripBlock in kinds(sapiens.load("seg", "nano", device="cpu", dtype="bfloat16"))
+    assert StripBlock not in kinds(sapiens.load("seg", "nano", device="cpu", dtype="float16"))
 
 
 @pytest.mark.parametrize("task", ["pose", "seg", "normal", "pointmap", "matting", "albedo"])

@@ -17,6 +17,8 @@ from sapiens.nn.decoders import ChannelRMSNorm, InstanceNorm
 
 MIN_IN, MIN_OUT = 192, 64
 """Fewer channels than these, and the transforms take longer than the multiplications they save."""
+MIN_ROUNDED = 256
+"""Channels out from which products in bfloat16 save more than the conversions take."""
 MIN_WIDTH = 384
 """Of a backbone: that of nano is over before there is anything to save."""
 
@@ -26,8 +28,8 @@ def speed_up(model: nn.Module, *, int8: bool = False) -> nn.Module:
 
     Args:
         model: any network of this package, in float32 or bfloat16; of the latter only the blocks are replaced.
-        int8: linear layers of 8-bit integers, and attention in bfloat16 where the processor computes in it, both of
-            which change the numbers; else float32 differs in the order of sums alone.
+        int8: linear layers of 8-bit integers, and attention and wide convolutions in bfloat16 where the processor
+            computes in it, all of which change the numbers; else float32 differs in the order of sums alone.
     """
     widths = [block.attn.wq.in_features for block in model.modules() if isinstance(block, Block)]
     if widths and max(widths) < MIN_WIDTH and not int8:
@@ -37,7 +39,7 @@ def speed_up(model: nn.Module, *, int8: bool = False) -> nn.Module:
     attend = attend_bfloat16 if rounds else F.scaled_dot_product_attention
     for parent in list(model.modules()):
         if exact and isinstance(parent, nn.Sequential):
-            _swap_stack(parent)
+            _swap_stack(parent, rounds=rounds)
         for name, child in parent.named_children():
             if exact and type(child) is nn.Linear:
                 setattr(parent, name, _linear(child, int8=int8))
@@ -52,13 +54,14 @@ def _linear(layer: nn.Linear, *, int8: bool) -> nn.Module:
     return OneDnnLinear(layer) if has_onednn() else layer
 
 
-def _swap_stack(stack: nn.Sequential) -> None:
+def _swap_stack(stack: nn.Sequential, *, rounds: bool) -> None:
     """Convolution, perhaps a pixel shuffle, norm, SiLU: the order of all decoder stacks."""
     for index, layer in enumerate(stack):
         following = stack[index + 1] if index + 1 < len(stack) else None
         if isinstance(layer, nn.Conv2d) and _is_plain(layer):
             shuffle = following.upscale_factor if isinstance(following, nn.PixelShuffle) else 1
-            stack[index] = WinogradConv2d(layer, shuffle)
+            products = torch.bfloat16 if rounds and layer.out_channels >= MIN_ROUNDED else torch.float32
+            stack[index] = WinogradConv2d(layer, shuffle, products)
             if shuffle > 1:
                 stack[index + 1] = nn.Identity()
         elif isinstance(layer, nn.ConvTranspose2d) and _is_doubling(layer):

@@ -118,6 +118,17 @@ def test_int8__replaces_all_linear_layers_and_stays_close():
     assert (y - expected).norm() / expected.norm() < 0.02
 
 
+@pytest.mark.parametrize("has_it", [True, False])
+def test_int8__wide_convolutions_multiply_in_bfloat16_where_the_processor_does(has_it, monkeypatch):
+    torch.manual_seed(0)
+    monkeypatch.setattr(swap, "computes_in", lambda name: has_it)
+    stack, x = conv_stack(192, (256, 64), (3, 3)), torch.randn(1, 192, 12, 10)
+    with torch.inference_mode():
+        expected, y = fast(stack)(x), fast(stack, int8=True)(x)
+    assert torch.equal(y, expected) is not has_it
+    assert (y - expected).norm() / expected.norm() < 0.05
+
+
 def test_bfloat16__blocks_alone_are_replaced():
     torch.manual_seed(0)
     model = Sapiens2("sapiens2_nano", layer_scale_init_value=0.1).eval()

@@ -29,6 +29,24 @@ def test_conv__equals_torch(size, shuffle, bias):
 
 
 @pytest.mark.parametrize("size", SIZES)
+def test_conv__products_in_bfloat16(size):
+    torch.manual_seed(0)
+    layer, x = nn.Conv2d(64, 32, 3, padding=1), torch.randn(1, 64, *size)
+    with torch.inference_mode():
+        expected, y = pixel_shuffle(layer(x), 2), WinogradConv2d(layer, 2, torch.bfloat16)(x)
+    assert y.dtype == torch.float32
+    assert (y - expected).norm() / expected.norm() < 0.03
+
+
+def test_conv__a_large_mean_is_kept():
+    torch.manual_seed(0)
+    layer, x = nn.Conv2d(64, 32, 3, padding=1), torch.randn(1, 64, 24, 20) + 100
+    with torch.inference_mode():
+        expected, y = layer.double()(x.double()), WinogradConv2d(layer.float())(x)
+    assert (y - expected).norm() / expected.norm() < 2e-6
+
+
+@pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("bias", [True, False])
 def test_deconv__equals_torch(size, bias):
     torch.manual_seed(0)

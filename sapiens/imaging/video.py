@@ -149,9 +149,9 @@ def read_video(
                 break
             if frame.is_corrupt:
                 faults.corrupt.append(index)
-            end_s = _end_s(frame)
+            time_s, end_s = _times_s(frame, stream)
             if index in frames:
-                yield Frame(_upright(frame), f"{name}:{index}", index, frame.time, path)
+                yield Frame(_upright(frame), f"{name}:{index}", index, time_s, path)
         else:
             _report(name, container, stream, faults, index + 1, end_s, live=path is None)
 
@@ -210,10 +210,13 @@ def _upright(frame: VideoFrame) -> ImageU8:
     return np.ascontiguousarray(np.rot90(image, turns) if turns else image, np.uint8)
 
 
-def _end_s(frame: VideoFrame) -> float | None:
-    if frame.pts is None:
-        return None
-    return frame.time + float((frame.duration or 0) * (frame.time_base or 0))
+def _times_s(frame: VideoFrame, stream: VideoStream) -> tuple[float | None, float | None]:
+    """When a frame begins and ends."""
+    # The last frames of a stream that stopped come without a time base of their own.
+    base = frame.time_base or stream.time_base
+    if frame.pts is None or not base:
+        return None, None
+    return float(frame.pts * base), float((frame.pts + (frame.duration or 0)) * base)
 
 
 def _report(

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from helpers_clips import level, plain_frames, write_clip
+from helpers_rtsp import rtsp_camera
 
 from sapiens.errors import InputError
 from sapiens.imaging import video
@@ -246,7 +247,21 @@ def test_read__stream_that_falls_silent_gives_what_came_and_says_so(tmp_path: Pa
         thread.join()
     assert 10 < len(frames) < 40
     assert "it stopped (silent for 0.7 s)" in error
+    assert np.allclose(np.diff([f.time_s for f in frames]), 0.04, atol=0.0015)
     assert time.monotonic() - begin < 5
+
+
+@pytest.mark.parametrize("silent", [False, True], ids=["hangs up", "falls silent"])
+def test_read__rtsp_camera(silent: bool, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(video, "TIMEOUT_S", 0.7)
+    data = write_clip(tmp_path / "a.ts", plain_frames(30), codec="mpeg2video", options={"qmax": "2"}).read_bytes()
+    with rtsp_camera(data, stays_open=threading.Event() if silent else None) as address:
+        frames, error = drain(address)
+    # The last frame of a transport stream ends where the next one would begin: FFmpeg gives it or not.
+    assert [level(f.image) for f in frames] == list(range(30))[: len(frames)]
+    assert len(frames) >= 29
+    assert np.allclose(np.diff([f.time_s for f in frames]), 0.04, atol=1e-6)
+    assert (error or "none").endswith("it stopped (silent for 0.7 s); decoded: 29 frames" if silent else "none")
 
 
 def test_is_network__addresses_and_files() -> None:

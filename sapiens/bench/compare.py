@@ -20,7 +20,8 @@ from typing import Any
 import torch
 from safetensors.torch import load_file, save_file
 
-from sapiens.bench.contender import KINDS
+from sapiens.bench.contender import HALF, KINDS
+from sapiens.bench.load import memory_of_the_machine
 from sapiens.bench.roofline import Roofline, measure_roofline
 from sapiens.bench.table import report
 from sapiens.cpu.processor import computes_in
@@ -30,6 +31,8 @@ from sapiens.tasks.base import build_model
 
 BACKBONE = "backbone"
 REFERENCE = "eager"
+ROOM = 0.75
+"""Share of the machine's memory that a file of weights may take; the rest is for what is computed."""
 
 
 def run(
@@ -56,8 +59,9 @@ def run(
         if kind not in KINDS:
             raise UnknownNameError("contender", kind, KINDS)
     main = "bfloat16" if torch.cuda.is_available() else "float32"
-    kinds = list(dict.fromkeys([main, *(vs or _good()), REFERENCE]))
     threads, remarks = torch.get_num_threads(), list[str]()
+    kinds = _fitting(subject, size, list(dict.fromkeys([main, *(vs or _good()), REFERENCE])), remarks)
+    main = kinds[0]
     with tempfile.TemporaryDirectory() as scratch, contextlib.ExitStack() as stack:
         folder = workdir or Path(scratch)
         files = _weights(subject, size, folder, kinds, remarks)
@@ -69,14 +73,14 @@ def run(
         rooflines: list[Roofline] = []
         for index in range(repeats + 1):
             if not torch.cuda.is_available() or index == repeats:
-                rooflines.append(measure_roofline(size, batch, threads))
+                rooflines.append(measure_roofline(size, batch, threads, _dtype([main])))
             for kind, contender in found.items():
                 passes[kind].append(contender.ask("pass"))
         errors = _errors(found, Path(scratch))
         rows = [_row(kind, found[kind], passes, errors) for kind in found]
     roof = min(rooflines, key=lambda r: r.seconds)
     best = min(_time(p, "backbone" if subject != BACKBONE else "network") for p in passes[main][1:])
-    remarks += [roof.text(best, "float32" if main == "float32" else main)]
+    remarks += [roof.text(best, main)]
     title = f"{subject} at {size}, {batch} pictures a pass, median of {repeats}, weights untrained"
     return report(title, rows, remarks)
 
@@ -123,18 +127,44 @@ def _process(kind: str, subject: str, size: str, path: Path, batch: int, threads
             process.kill()
 
 
-def _weights(subject: str, size: str, folder: Path, kinds: Sequence[str], remarks: list[str]) -> dict[str, Path]:
-    """The file of weights of each contender; one that cannot have any is left out, with a remark."""
-    from sapiens.backbones.sizes import build_backbone, get_size
-    from sapiens.weights import untrained
-    from sapiens.weights.transformers_folder import write_transformers
+def _on_meta(subject: str, size: str) -> Any:
+    """A network without data."""
+    from sapiens.backbones.sizes import build_backbone
 
     if subject not in (*TASKS, BACKBONE):
         raise UnknownNameError("benchmark", subject, [*TASKS, BACKBONE])
-    folder.mkdir(parents=True, exist_ok=True)
     with torch.device("meta"):
-        model: Any = build_backbone(size) if subject == BACKBONE else build_model(get_task(subject), size)
-    untrained(model)
+        return build_backbone(size) if subject == BACKBONE else build_model(get_task(subject), size)
+
+
+def _dtype(kinds: Sequence[str]) -> torch.dtype:
+    """Of the weights: bfloat16 if nothing else is computed in."""
+    return torch.bfloat16 if set(kinds) <= set(HALF) else torch.float32
+
+
+def _fitting(subject: str, size: str, kinds: list[str], remarks: list[str]) -> list[str]:
+    """Without those whose weights leave no room on the CPU; int8 is made of float32's."""
+    numbers = sum(tensor.numel() for tensor in _on_meta(subject, size).state_dict().values())
+    if torch.cuda.is_available() or 4 * numbers < ROOM * memory_of_the_machine():
+        return kinds
+    left = [kind for kind in kinds if kind in HALF]
+    remarks.append(
+        f"left out: {', '.join(k for k in kinds if k not in left)}; {4 * numbers / 1e9:.1f} GB of float32 leave no room"
+    )
+    if not left:
+        raise InputError(f"{size}: {remarks[-1]}", "--vs bfloat16")
+    return left
+
+
+def _weights(subject: str, size: str, folder: Path, kinds: Sequence[str], remarks: list[str]) -> dict[str, Path]:
+    """The file of weights of each contender; one that cannot have any is left out, with a remark."""
+    from sapiens.backbones.sizes import get_size
+    from sapiens.weights import untrained
+    from sapiens.weights.transformers_folder import write_transformers
+
+    folder.mkdir(parents=True, exist_ok=True)
+    model = _on_meta(subject, size)
+    untrained(model, dtype=_dtype(kinds))
     tensors = model.state_dict()
     own = folder / f"sapiens2_{get_size(size).name}_{'pretrain' if subject == BACKBONE else subject}.safetensors"
     save_file(tensors, own)
@@ -155,6 +185,8 @@ def _errors(found: dict[str, _Contender], folder: Path) -> dict[str, float]:
         path = folder / f"raw_{kind}.safetensors"
         if contender.ask(f"raw {path}")["tensors"]:
             outputs[kind] = load_file(path)["0"].double()
+    if REFERENCE not in outputs:
+        return {}
     expected = outputs[REFERENCE]
     # transformers is given another picture for tasks: only its time can be compared there.
     alike = {kind: out for kind, out in outputs.items() if out.shape == expected.shape and kind != REFERENCE}
@@ -169,7 +201,7 @@ def _row(
     kind: str, contender: _Contender, passes: dict[str, list[dict[str, float]]], errors: dict[str, float]
 ) -> dict[str, Any]:
     def median(which: str, stage: str) -> float | None:
-        values = [one[stage] for one in passes[which][1:] if stage in one]
+        values = [one[stage] for one in passes.get(which, [])[1:] if stage in one]
         return statistics.median(values) if values else None
 
     def cell(stage: str, factor: float = 1) -> str:
@@ -179,7 +211,6 @@ def _row(
     memory = contender.ask("done")
     own, eager = median(kind, "network"), median(REFERENCE, "network")
     assert own is not None
-    assert eager is not None
     return {
         "case": kind,
         "load s": f"{contender.load_s:.2g}",
@@ -189,7 +220,7 @@ def _row(
         "network s": cell("network"),
         "post ms": cell("post", 1000),
         "whole s": cell("whole"),
-        "x eager": round(own / eager, 3),
+        "x eager": _ratio(own, eager),
         "head x eager": _ratio(median(kind, "head"), median(REFERENCE, "head")),
         "peak GB": round(memory["gpu" if memory["gpu"] else "host"] / 1e9, 2),
         "error": f"{errors[kind]:.1e}" if kind in errors and kind != "transformers" else "-",

@@ -44,17 +44,17 @@ class Roofline:
         )
 
 
-def measure_roofline(size: str, batch: int, threads: int) -> Roofline:
+def measure_roofline(size: str, batch: int, threads: int, dtype: torch.dtype = torch.float32) -> Roofline:
     """Time one of each kind of product and attention of a backbone, the best of two, in this process.
 
     Args:
         size: of the backbone, at its own input size.
         batch: pictures.
         threads: of the CPU.
+        dtype: of everything.
     """
     torch.set_num_threads(threads)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    dtype = torch.bfloat16 if device.type == "cuda" else torch.float32
     products, attentions = _shapes(size, batch)
 
     def tensor(*shape: int) -> Tensor:

@@ -3,10 +3,11 @@
 import pytest
 import torch
 
+from sapiens.bench import compare
 from sapiens.bench.compare import run
 from sapiens.bench.options import run as run_options
 from sapiens.bench.roofline import Roofline, measure_roofline
-from sapiens.errors import UnknownNameError
+from sapiens.errors import InputError, UnknownNameError
 
 
 def rows_by_case(outcome):
@@ -37,6 +38,18 @@ def test_compare__a_task_transformers_lacks():
     outcome = run("albedo", "nano", ["transformers"], repeats=1)
     assert "transformers" not in rows_by_case(outcome)
     assert any(line.startswith("transformers: ") for line in outcome["remarks"])
+
+
+def test_compare__what_leaves_no_room_is_left_out(monkeypatch):
+    monkeypatch.setattr(compare, "memory_of_the_machine", lambda: 4e6)
+    outcome = run("backbone", "nano", ["int8", "bfloat16"], repeats=1)
+    (row,) = outcome["rows"]
+    assert row["case"] == "bfloat16"
+    assert row["x eager"] == row["error"] == "-"
+    assert "left out: float32, int8, eager; 0.0 GB of float32 leave no room" in outcome["remarks"]
+    assert "in bfloat16" in outcome["remarks"][-1]
+    with pytest.raises(InputError, match=r"leave no room.*--vs bfloat16"):
+        run("backbone", "nano", ["int8"], repeats=1)
 
 
 @pytest.mark.parametrize(("subject", "vs"), [("sge", []), ("seg", ["int9"])], ids=["subject", "contender"])

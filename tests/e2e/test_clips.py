@@ -15,9 +15,11 @@ import numpy as np
 import pytest
 from command import sapiens_cli
 from helpers_clips import plain_frames, write_clip
+from helpers_rtsp import rtsp_camera
 from PIL import Image
 
 import sapiens
+from sapiens.imaging import video
 from sapiens.imaging.video import probe, read_video
 from sapiens.synth import render_clip
 
@@ -168,6 +170,21 @@ def test_predict__from_a_server(people: Path, tmp_path: Path) -> None:
     assert result.exit_code == 0, result.output
     assert probe(tmp_path / "out/seg/people.mp4").audio
     assert len(list(read_video(tmp_path / "out/seg/people.mp4"))) == 8
+
+
+def test_predict__rtsp_camera_that_falls_silent_keeps_what_it_gave_exit_1(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(video, "TIMEOUT_S", 0.7)
+    data = write_clip(tmp_path / "a.ts", plain_frames(12), codec="mpeg2video", options={"qmax": "2"}).read_bytes()
+    with rtsp_camera(data, stays_open=threading.Event()) as address:
+        result = sapiens_cli("predict", "seg", address, "-o", tmp_path / "out", *NANO)
+    assert result.exit_code == 1
+    rows = lines(tmp_path / "out/seg/live.jsonl")
+    assert [row["frame"] for row in rows] == list(range(11))
+    assert [f.time_s for f in read_video(tmp_path / "out/seg/live.mp4")] == pytest.approx(
+        [row["time_s"] - rows[0]["time_s"] for row in rows], abs=1e-3
+    )
+    assert "it stopped (silent for 0.7 s); decoded: 11 frames" in result.stderr
+    assert "secret" not in result.stderr + (tmp_path / "out/manifest.jsonl").read_text()
 
 
 def test_predict__several_devices_one_output(people: Path, tmp_path: Path) -> None:

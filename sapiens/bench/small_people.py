@@ -12,7 +12,7 @@ from sapiens.synth import backgrounds
 from sapiens.synth.dice import Dice, picture_seed, roll
 from sapiens.synth.render import Scene, draw
 from sapiens.synth.rotations import about
-from sapiens.synth.scene import COLUMNS, _people
+from sapiens.synth.scene import COLUMNS, place_people
 
 FARTHER = (2.0, 4.0)
 """Times the distance at which the first person would fill the picture."""
@@ -39,7 +39,7 @@ def small_people(
     """
     scene_numbers, person_numbers, noise = roll([picture_seed(seed, index)], people, COLUMNS, backgrounds.NOISE)
     dice = Dice(scene_numbers)
-    scene = _people(dice, person_numbers, torch.zeros(1), size_hw, (people, people))
+    scene = place_people(dice, person_numbers, torch.zeros(1), size_hw, (people, people))
     rng = np.random.default_rng([seed, index])
     factor = rng.uniform(*FARTHER) if farther is None else farther
     scene = _moved(scene, factor, rng.uniform(-ASIDE, ASIDE, 2))

@@ -153,11 +153,14 @@ def _render(
     numbers = (part.to(device) for part in roll(seeds, people[1], COLUMNS, backgrounds.NOISE))
     scene_numbers, person_numbers, noise = numbers
     dice = Dice(scene_numbers)
-    scene = _people(dice, person_numbers, time_s.to(device), size_hw, people)
+    scene = place_people(dice, person_numbers, time_s.to(device), size_hw, people)
     return SceneBatch(**draw(replace(scene, background=backgrounds.make_backgrounds(dice, noise, size_hw))))
 
 
-def _people(dice: Dice, numbers: Tensor, time_s: Tensor, size_hw: tuple[int, int], people: tuple[int, int]) -> Scene:
+def place_people(
+    dice: Dice, numbers: Tensor, time_s: Tensor, size_hw: tuple[int, int], people: tuple[int, int]
+) -> Scene:
+    """Shapes, poses and places of the people of a batch of pictures, before a camera; no background yet."""
     b, p = numbers.shape[:2]
     count = (people[0] + dice.uniform() * (people[1] - people[0] + 1)).long().clamp(max=people[1])
     exists = torch.arange(p, device=count.device) < count[:, None]

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import logging
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 import torch
+from torch import Tensor
 
 from sapiens.cpu.processor import computes_in
 from sapiens.errors import InputError, UnknownNameError
@@ -64,3 +68,34 @@ def pick_dtype(dtype: str | torch.dtype, device: torch.device) -> torch.dtype:
     if device.type == "cpu" and name != "float32" and not computes_in(name):
         _log.warning("this processor has no %s arithmetic: expect it to be far slower than float32", name)
     return DTYPES[name]
+
+
+class _Streams(threading.local):
+    """A CUDA stream for each device that a thread works on."""
+
+    def __init__(self) -> None:
+        self.of: dict[torch.device, torch.cuda.Stream] = {}
+
+
+_streams = _Streams()
+
+
+@contextmanager
+def beside_network(device: torch.device, inputs: Iterable[Tensor]) -> Iterator[None]:
+    """On CUDA, run what is inside on a stream of this thread's own: it need not wait for the network's next pass.
+
+    Args:
+        device: where the inputs are.
+        inputs: complete, as the host has waited for them; they may be let go afterwards.
+    """
+    if device.type != "cuda":
+        yield
+        return
+    if device not in _streams.of:
+        _streams.of[device] = torch.cuda.Stream(device, priority=-1)  # type: ignore[no-untyped-call]
+    stream = _streams.of[device]
+    for tensor in inputs:
+        # Its memory is not given to the network's next pass before this stream is done with it.
+        tensor.record_stream(stream)
+    with torch.cuda.stream(stream):
+        yield

@@ -11,6 +11,7 @@ was finished before it is handed over first.
 from __future__ import annotations
 
 import dataclasses
+import os
 import time
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing
@@ -32,7 +33,7 @@ def run(
     refine: Step | None = None,
     write: Step | None = None,
     collect: Step | None = None,
-    threads: int = 2,
+    threads: int | None = None,
 ) -> Generator[Item, None, None]:
     """Move pictures through one or several tasks.
 
@@ -45,13 +46,15 @@ def run(
         refine: called with each finished item, in order, on this thread; may change its results.
         write: called with each finished item, in threads.
         collect: called with every item, also failed ones, in order, one at a time, in a thread.
-        threads: per stage.
+        threads: per stage; default half of the cores this process may use, 2 to 16.
 
     Yields:
         items in input order, each finished or with its error. Close it (`contextlib.closing`) if it may be left early.
     """
     flattened = _flattened(sources)
-    ahead = 2 + max((p.batch_size * getattr(p, "workers", 1) for p in predictors), default=1)
+    threads = default_threads() if threads is None else threads
+    most = max((_at_once(p) for p in predictors), default=1)
+    ahead = 2 + most
     items: Iterator[Item] = (Item(source, index) for index, source in enumerate(flattened))
     stages: list[Iterator[Any]] = [flattened, items]
     try:
@@ -63,11 +66,13 @@ def run(
             prepare, finish = guarded(predictor.prepare), guarded(_finisher(predictor, mask))
             items = _chain(stages, overlap(prepare, items, workers=threads, ahead=ahead, name="prepare"))
             items = _chain(stages, in_batches(items, predictor))
-            items = _chain(stages, overlap(finish, items, workers=threads, ahead=threads, name="finish"))
+            # One more than a batch: the next pass starts while all of the last one are being finished.
+            ahead_of_pass = 1 + _at_once(predictor)
+            items = _chain(stages, overlap(finish, items, workers=threads, ahead=ahead_of_pass, name="finish"))
         if refine is not None:
             items = _chain(stages, map(guarded(refine), items))
         if write is not None:
-            items = _chain(stages, overlap(guarded(write), items, workers=threads, ahead=threads + 1, name="write"))
+            items = _chain(stages, overlap(guarded(write), items, workers=threads, ahead=threads + most, name="write"))
         if collect is not None:
             items = _chain(
                 stages, overlap(guarded(collect, always=True), items, workers=1, ahead=threads + 1, name="collect")
@@ -78,6 +83,17 @@ def run(
             close = getattr(stage, "close", None)
             if close is not None:
                 close()
+
+
+def default_threads() -> int:
+    """Half of the cores this process may use: a GPU's results are finished and written by as many as that takes."""
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 2
+    return min(16, max(2, usable // 2))
+
+
+def _at_once(predictor: TaskRunner) -> int:
+    """Network inputs that are under way at a time."""
+    return predictor.batch_size * getattr(predictor, "workers", 1)
 
 
 def _people_step(find: Step | None, predictors: Sequence[TaskRunner]) -> Step | None:

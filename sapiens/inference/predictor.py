@@ -18,7 +18,7 @@ from sapiens.backbones.sizes import get_size
 from sapiens.errors import InputError, UnknownNameError
 from sapiens.imaging.frame import Frame
 from sapiens.inference.detail import Detail, check_detail, prepare_detail
-from sapiens.inference.devices import INT8, pick_device, pick_dtype
+from sapiens.inference.devices import INT8, beside_network, pick_device, pick_dtype
 from sapiens.inference.engine import run
 from sapiens.inference.item import Item, Source
 from sapiens.inference.parts_finder import PartsFinder
@@ -351,7 +351,8 @@ class Predictor:
     def finish(self, item: Item) -> Result:
         """Turn an item's raw outputs into the task's result."""
         frame, meta = item.take(), self._meta(item)
-        with torch.inference_mode():
+        # The check for NaN has waited for the pass that made the raw outputs.
+        with torch.inference_mode(), beside_network(self.device, item.raw.values()):
             result: Result = (
                 item.collage.finish(meta)
                 if item.collage is not None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sapiens.bench import load
 from sapiens.weights import identify
+from sapiens.weights.header import read_header
 
 
 def test_run__every_case_at_nano(tmp_path, monkeypatch):
@@ -28,3 +29,4 @@ def test_make_file__once_and_like_the_released_one(tmp_path):
     assert load.make_file(tmp_path, "nano").stat().st_mtime_ns == made
     found = identify(path)
     assert (found.task, found.size) == ("pose", "nano")
+    assert all(entry.start % entry.dtype.itemsize == 0 for entry in read_header(path).values())

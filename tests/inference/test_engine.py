@@ -14,7 +14,7 @@ from toy import _postprocess, _preprocess, broken, grey, source, toy_predictor
 
 from sapiens.errors import InputError, NumericError
 from sapiens.imaging.frame import Frame
-from sapiens.inference.engine import run
+from sapiens.inference.engine import default_threads, run
 from sapiens.inference.item import Item, Source
 from sapiens.inference.people import NOBODY
 
@@ -50,6 +50,31 @@ def test_call__reference_mode_never_batches_across_pictures() -> None:
     predictor = toy_predictor(compat="reference")
     predictor([grey(v) for v in range(3)])
     assert predictor.model.batches == [1, 1, 1]
+
+
+def test_run__next_pass_starts_while_a_whole_batch_is_being_finished_and_written() -> None:
+    second_pass, waited = threading.Event(), []
+
+    def forward(model, x, setup):
+        raw = {"means": model(x)}
+        if len(model.batches) == 2:
+            second_pass.set()
+        return raw
+
+    def finish(raw, prepared, frame, *rest):
+        waited.append(second_pass.wait(10) if frame.id < "p4" else None)
+        return _postprocess(raw, prepared, frame, *rest)
+
+    predictor = toy_predictor(batch_size=4, forward=forward, postprocess=finish)
+    items = list(run([source(v) for v in range(8)], [predictor], write=lambda item: None, threads=2))
+    assert values([item.results["toy"] for item in items]) == list(range(8))
+    assert sorted(waited, key=str) == [None] * 4 + [True] * 4
+
+
+def test_default_threads__half_of_the_cores_within_bounds(monkeypatch) -> None:
+    for cores, threads in ((1, 2), (2, 2), (16, 8), (64, 16)):
+        monkeypatch.setattr(os, "sched_getaffinity", lambda _, cores=cores: set(range(cores)), raising=False)
+        assert default_threads() == threads
 
 
 def test_run__failed_picture_stops_nobody() -> None:

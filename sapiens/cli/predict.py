@@ -75,6 +75,9 @@ def predict(
     dtype: Annotated[str, typer.Option(help="auto, float32, bfloat16, float16, int8 (CPUs).")] = "auto",
     compat: Annotated[str, typer.Option(help="default, or reference: every number as the original.")] = "default",
     batch_size: Annotated[int | None, typer.Option(min=1, help="Network inputs per pass.")] = None,
+    compile: Annotated[
+        bool, typer.Option("--compile", help="CUDA: compile the networks; the first pass takes minutes.")
+    ] = False,
     max_pixels: Annotated[int | None, typer.Option(min=1, help="Largest picture to decode, in pixels.")] = None,
     frames: Annotated[str | None, typer.Option(help="Frames of clips: START:STOP:STEP, as 10:200:2.")] = None,
     fps: Annotated[float, typer.Option(help="Frames per second of numbered pictures.")] = 25.0,
@@ -123,7 +126,7 @@ def predict(
     # The task that makes the masks runs before those that use them, wherever it was named.
     first = [mask] if mask in ("seg", "matting") else []
     order = first + [name for name in names if name not in first]
-    settings: dict[str, Any] = {"dtype": dtype, "compat": compat, "batch_size": batch_size}
+    settings: dict[str, Any] = {"dtype": dtype, "compat": compat, "batch_size": batch_size, "compile": compile}
     chosen = pick_devices(device, devices)
     detail = pick_detail(per_person, tiles, order)
     predictors = load_predictors(

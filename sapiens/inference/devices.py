@@ -70,6 +70,22 @@ def pick_dtype(dtype: str | torch.dtype, device: torch.device) -> torch.dtype:
     return DTYPES[name]
 
 
+COMPILE_MODE = "max-autotune-no-cudagraphs"
+"""CUDA graphs would have every pass write over the last one's outputs while these are still being finished."""
+
+
+def check_compile(device: torch.device, compat: str) -> None:
+    """Whether a network may be compiled.
+
+    Raises:
+        InputError: not on CUDA, or in reference mode.
+    """
+    if device.type != "cuda":
+        raise InputError(f"compile is for CUDA GPUs, this is {device.type}", hint="a CPU has fast layers without it")
+    if compat == "reference":
+        raise InputError("compile changes how numbers are rounded: expected compat='default', got 'reference'")
+
+
 class _Streams(threading.local):
     """A CUDA stream for each device that a thread works on."""
 

@@ -18,7 +18,14 @@ from sapiens.backbones.sizes import get_size
 from sapiens.errors import InputError, UnknownNameError
 from sapiens.imaging.frame import Frame
 from sapiens.inference.detail import Detail, check_detail, prepare_detail
-from sapiens.inference.devices import INT8, beside_network, pick_device, pick_dtype
+from sapiens.inference.devices import (
+    COMPILE_MODE,
+    INT8,
+    beside_network,
+    check_compile,
+    pick_device,
+    pick_dtype,
+)
 from sapiens.inference.engine import run
 from sapiens.inference.item import Item, Source
 from sapiens.inference.parts_finder import PartsFinder
@@ -51,6 +58,7 @@ def load(
     batch_size: int | None = None,
     detector: str | Detector | None = None,
     detail: Detail = "whole",
+    compile: bool = False,
     **options: Any,
 ) -> Predictor:
     """Load a task's network and return something to call with pictures.
@@ -73,11 +81,12 @@ def load(
         detail: for the dense tasks: "whole", the picture in one pass; "people", also a crop of every person at the
             network's full resolution, pasted in; "tiles", pictures larger than the network's input also in tiles of
             full resolution. See docs/crops.md.
+        compile: on CUDA, compile the network (`torch.compile`): the first pass takes minutes, all others less time.
         **options: the task's own switches, e.g. `flip=False` for pose, `probabilities=True` for seg.
 
     Raises:
         UnknownNameError: no such task, size, dtype, detail or option.
-        InputError: a detail that the task or the compat mode has not.
+        InputError: a detail that the task or the compat mode has not; compile on another device or in reference mode.
         WeightsError: no usable weights; the message says which file to put where.
     """
     from sapiens.weights import NANO_FILE, load_model, locate, untrained
@@ -89,6 +98,8 @@ def load(
     target, number = pick_device(device), pick_dtype(dtype, pick_device(device))
     setup = Setup(spec.input_hw, compat, _options(kind, {**kind.size_options.get(spec.name, {}), **options}))
     check_detail(kind, setup, detail)
+    if compile:
+        check_compile(target, compat)
     with torch.device("meta"):
         model = build_model(kind, spec.name)
     notes: tuple[str, ...] = ()
@@ -102,6 +113,8 @@ def load(
         from sapiens.cpu.swap import speed_up
 
         speed_up(model, int8=dtype == INT8)
+    if compile:
+        model.compile(mode=COMPILE_MODE, dynamic=False)
     return Predictor(
         kind,
         model,
@@ -113,6 +126,7 @@ def load(
         notes=notes,
         arithmetic=INT8 if dtype == INT8 else None,
         detail=detail,
+        whole_batches=compile,
     )
 
 
@@ -160,6 +174,7 @@ class Predictor:
         notes: tuple[str, ...] = (),
         arithmetic: str | None = None,
         detail: Detail = "whole",
+        whole_batches: bool = False,
     ) -> None:
         if batch_size < 1:
             raise InputError(f"batch_size must be at least 1, got {batch_size}")
@@ -174,6 +189,7 @@ class Predictor:
         weight = next(model.parameters())
         self.device, self.dtype = weight.device, weight.dtype
         self._arithmetic = arithmetic
+        self._whole_batches = whole_batches
         self._mean = torch.tensor(MEAN, device=self.device).view(3, 1, 1)
         self._std = torch.tensor(STD, device=self.device).view(3, 1, 1)
         self._detector = detector
@@ -337,7 +353,11 @@ class Predictor:
         """
         pixels = stack_inputs(prepared).to(self.device, non_blocking=True)
         batch = ((pixels.float() - self._mean) / self._std).to(self.dtype)
-        raw = {name: tensor.float() for name, tensor in self.task.forward(self.model, batch, self.setup).items()}
+        if self._whole_batches and len(batch) < self.batch_size:
+            # A compiled network knows one size of batch.
+            batch = torch.cat([batch, batch[-1:].expand(self.batch_size - len(batch), -1, -1, -1)])
+        outputs = self.task.forward(self.model, batch, self.setup)
+        raw = {name: tensor[: len(pixels)].float() for name, tensor in outputs.items()}
         # A sum is finite exactly when its terms are (short of 1e38), and costs no second array.
         sums = [tensor.flatten(1).sum(1) for tensor in raw.values()]
         finite = torch.stack([s.isfinite() for s in sums]).all(0)

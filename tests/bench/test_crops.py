@@ -33,4 +33,5 @@ def test_run__a_row_for_every_number(monkeypatch):
     outcome = crops.run(repeats=1)
     assert [row["number"] for row in outcome["rows"]] == ["alpha MAE", "s a picture", "flicker"]
     assert all(0 <= row[way] < 1 for row in outcome["rows"][::2] for way in row if way not in ("task", "number"))
+    assert {"per person, crops anew", "true boxes, crops anew"} < set(outcome["rows"][2])
     assert "1 pictures of 192x144" in outcome["title"]

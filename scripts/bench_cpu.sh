@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Every CPU figure of docs/performance.md that `sapiens bench` compares: `scripts/bench_cpu.sh [OUT] [NAME...]`.
-# On a quiet machine of 2 cores the whole takes about an hour; with names only those. Then: scripts/performance_page.py.
+# Every CPU figure of docs/performance.md and docs/crops.md: `scripts/bench_cpu.sh [OUT] [NAME...]`.
+# On a quiet machine of 2 cores and 24 GB the whole takes about two hours and 30 GB of disk; with names only those.
+# Then: scripts/performance_page.py.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 out=${1:-docs/performance}
@@ -22,6 +23,9 @@ for task in pose seg normal pointmap matting albedo; do
 done
 measure backbone_0.8b backbone --size 0.8b --vs int8 --repeats 1
 measure backbone_1b backbone --size 1b --vs int8 --repeats 1
+measure backbone_1b-4k backbone --size 1b-4k --vs int8 --repeats 1
+measure backbone_5b backbone --size 5b --vs bfloat16 --repeats 1
 measure options options --repeats 4
 measure files files --repeats 2
+measure crops crops --repeats 3
 measure load_5b load --size 5b --repeats 1

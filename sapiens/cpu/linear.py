@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import functools
+
 import torch
 from torch import Tensor, nn
 
 LEVELS = 127
 """Largest 8-bit integer used, on either side of zero."""
+SAFE_LEVELS = 64
+"""Likewise of weights where two products are added in 16 bits: oneDNN shifts inputs to 0..255; 2 * 255 * 64 < 2^15."""
 
 
 def has_onednn() -> bool:
@@ -33,10 +37,19 @@ class OneDnnLinear(nn.Module):
         return y.view(*x.shape[:-1], self.out_features)
 
 
+@functools.cache
+def weight_levels() -> int:
+    """`LEVELS`, or `SAFE_LEVELS` on processors whose sums saturate: x86 without VNNI."""
+    ones = torch.full((64, 256), LEVELS, dtype=torch.int8)
+    exact = bool((torch._int_mm(ones, ones.T) == 256 * LEVELS**2).all())
+    return LEVELS if exact else SAFE_LEVELS
+
+
 class Int8Linear(nn.Module):
     """A linear layer of 8-bit integers: one scale per output of the weight, and per row of the input when it comes.
 
-    Symmetric, round to nearest; sums are exact 32-bit integers. Weights take a quarter of float32's memory.
+    Symmetric, round to nearest; sums are exact 32-bit integers, for which weights have 7 bits on processors that would
+    saturate. Weights take a quarter of float32's memory.
     """
 
     weight: Tensor
@@ -46,7 +59,7 @@ class Int8Linear(nn.Module):
     def __init__(self, source: nn.Linear) -> None:
         super().__init__()
         self.in_features, self.out_features = source.in_features, source.out_features
-        whole, scale = quantised(source.weight.detach())
+        whole, scale = quantised(source.weight.detach(), weight_levels())
         self.register_buffer("weight", whole, persistent=False)
         self.register_buffer("scale", scale[:, 0], persistent=False)
         self.register_buffer("bias", None if source.bias is None else source.bias.detach().float(), persistent=False)
@@ -61,8 +74,8 @@ class Int8Linear(nn.Module):
         return y.view(*x.shape[:-1], self.out_features)
 
 
-def quantised(rows: Tensor) -> tuple[Tensor, Tensor]:
-    """(N, D) float -> (N, D) int8 in -127..127, and (N, 1) float32 such that their product is the nearest."""
+def quantised(rows: Tensor, levels: int = LEVELS) -> tuple[Tensor, Tensor]:
+    """(N, D) float -> (N, D) int8 in -levels..levels, and (N, 1) float32 such that their product is the nearest."""
     values = rows.float()
-    scale = values.abs().amax(1, keepdim=True).clamp_(min=torch.finfo(torch.float32).tiny * LEVELS) / LEVELS
+    scale = values.abs().amax(1, keepdim=True).clamp_(min=torch.finfo(torch.float32).tiny * levels) / levels
     return (values / scale).round_().to(torch.int8), scale

@@ -111,7 +111,8 @@ def beside_network(device: torch.device, inputs: Iterable[Tensor]) -> Iterator[N
         _streams.of[device] = torch.cuda.Stream(device, priority=-1)  # type: ignore[no-untyped-call]
     stream = _streams.of[device]
     for tensor in inputs:
-        # Its memory is not given to the network's next pass before this stream is done with it.
-        tensor.record_stream(stream)
+        if tensor.is_cuda:
+            # Its memory is not given to the network's next pass before this stream is done with it.
+            tensor.record_stream(stream)
     with torch.cuda.stream(stream):
         yield

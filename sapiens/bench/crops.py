@@ -63,7 +63,7 @@ def run(repeats: int = 5) -> dict[str, Any]:
 
 def pictures(count: int) -> list[Sample]:
     """Pictures with 1, 2, 3, 4, 1, ... people, none of them tall."""
-    return [sample for sample, _ in zip(_small(), range(count), strict=False)]
+    return list(itertools.islice(_small(), count))
 
 
 def _small() -> Iterator[Sample]:

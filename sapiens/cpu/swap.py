@@ -34,14 +34,14 @@ def speed_up(model: nn.Module, *, int8: bool = False) -> nn.Module:
     widths = [block.attn.wq.in_features for block in model.modules() if isinstance(block, Block)]
     if widths and max(widths) < MIN_WIDTH and not int8:
         return model
-    exact = next(model.parameters()).dtype == torch.float32
-    rounds = (int8 or not exact) and computes_in("bfloat16")
+    in_float32 = next(model.parameters()).dtype == torch.float32
+    rounds = (int8 or not in_float32) and computes_in("bfloat16")
     attend = attend_bfloat16 if rounds else F.scaled_dot_product_attention
     for parent in list(model.modules()):
-        if exact and isinstance(parent, nn.Sequential):
+        if in_float32 and isinstance(parent, nn.Sequential):
             _swap_stack(parent, rounds=rounds)
         for name, child in parent.named_children():
-            if exact and type(child) is nn.Linear:
+            if in_float32 and type(child) is nn.Linear:
                 setattr(parent, name, _linear(child, int8=int8))
             elif type(child) is Block:
                 setattr(parent, name, StripBlock(child, attend))

@@ -11,6 +11,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from filled_pages import fill
+
 ROOT = Path(__file__).parents[1]
 KEPT = ROOT / "docs/nano/heldout.json"
 SETS = ("one person", "one to four people")
@@ -56,18 +58,11 @@ def main(arguments: list[str]) -> int:
     if files:
         KEPT.write_text(json.dumps(kept(json.loads(files[0].read_text(encoding="utf-8"))), indent=1) + "\n", "utf-8")
     numbers = json.loads(KEPT.read_text(encoding="utf-8"))
-    pages = {ROOT / "docs/nano.md": nano_table, ROOT / "docs/evaluation.md": published_column}
-    wrong = []
-    for path, fill in pages.items():
-        text = path.read_text(encoding="utf-8")
-        if (new := fill(text, numbers)) != text:
-            wrong.append(path.name)
-            if "--check" not in arguments:
-                path.write_text(new, encoding="utf-8")
-    if wrong and "--check" in arguments:
-        sys.stderr.write(f"{', '.join(wrong)}: not what docs/nano/heldout.json says: run scripts/nano_page.py\n")
-        return 1
-    return 0
+    pages = {
+        ROOT / "docs/nano.md": lambda text: nano_table(text, numbers),
+        ROOT / "docs/evaluation.md": lambda text: published_column(text, numbers),
+    }
+    return fill(pages, "docs/nano/heldout.json", "scripts/nano_page.py", check="--check" in arguments)
 
 
 def kept(outcome: dict[str, Any]) -> dict[str, Any]:

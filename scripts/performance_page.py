@@ -10,6 +10,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from filled_pages import fill
+
 ROOT = Path(__file__).parents[1]
 PAGES, TABLES = ("docs/performance.md", "docs/crops.md"), ROOT / "docs/performance"
 BLOCK = re.compile(r"(<!-- bench (\S+) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -17,19 +19,13 @@ BLOCK = re.compile(r"(<!-- bench (\S+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 def main() -> int:
     """Rewrite the pages, or check them; returns the exit code."""
-    stale = []
-    for page in (ROOT / name for name in PAGES):
-        text = page.read_text(encoding="utf-8")
-        new = BLOCK.sub(lambda found: found[1] + table(found[2]) + found[3], text)
-        if new != text:
-            stale.append(page.name)
-            if "--check" not in sys.argv[1:]:
-                page.write_text(new, encoding="utf-8")
-    if stale and "--check" in sys.argv[1:]:
-        names = ", ".join(stale)
-        sys.stderr.write(f"docs: {names}: not what docs/performance/*.json say: run scripts/performance_page.py\n")
-        return 1
-    return 0
+    pages = {ROOT / name: fill_marks for name in PAGES}
+    return fill(pages, "docs/performance/*.json", "scripts/performance_page.py", check="--check" in sys.argv[1:])
+
+
+def fill_marks(text: str) -> str:
+    """A page with the tables that its marks name."""
+    return BLOCK.sub(lambda found: found[1] + table(found[2]) + found[3], text)
 
 
 def table(name: str) -> str:
